@@ -7,7 +7,7 @@ namespace Postern.Grants.Renewal;
 /// <param name="Generation">The current token pair; 0 when there was none yet (service connections).</param>
 /// <param name="AccessExpiresAt">When the access token ends, or null when there is none.</param>
 /// <param name="DueAt">When background renewal is due; between here and the end lies the spread.</param>
-/// <param name="CanRenew">A refresh token is stored, or the connection uses client credentials.</param>
+/// <param name="CanRenew">A refresh token is stored and not marked uncertain, or the connection uses client credentials.</param>
 /// <param name="Renewal">Where the renewal stands.</param>
 /// <param name="Deadline">Until when the claim holds, by the store's clock.</param>
 /// <param name="NotBefore">No attempt before this (backoff, Retry-After).</param>
@@ -49,8 +49,12 @@ public enum RenewalStep
     RefuseForNow,
     /// <summary>No token and no way to a new one: the person must connect again.</summary>
     End,
-    /// <summary>A renewal was under way when its node died, and the same token must not be tried again.</summary>
+    /// <summary>A renewal was under way when its node died, and the same token must not be tried again: use the access token to its end.</summary>
+    MarkUncertain,
+    /// <summary>As <see cref="MarkUncertain"/>, and the access token is of no use either: the person must connect again.</summary>
     EndUncertain,
+    /// <summary>A renewal was under way when its node died, and the profile allows the same token once more.</summary>
+    TakeOver,
     /// <summary>The grant does not stand.</summary>
     NotActive,
 }
@@ -81,23 +85,26 @@ public static class RenewalProtocol
             return RenewalStep.NotActive;
 
         var serves = Serves(facts, need, now);
-        var wanted = !serves || need.Early && now >= facts.DueAt;
-        if (!wanted)
+        var expired = now >= facts.Deadline;
+
+        // An expired sending may have been spent. Whoever sees it first says so, whether or not a token is wanted now.
+        if (facts.Renewal == RenewalState.Sending && expired)
+        {
+            return rotation switch
+            {
+                RefreshRotation.None or RefreshRotation.RotatingWithGrace => serves && !need.Early ? RenewalStep.UseCurrent : RenewalStep.TakeOver,
+                _ => serves ? RenewalStep.MarkUncertain : RenewalStep.EndUncertain,
+            };
+        }
+        if (serves && !(need.Early && now >= facts.DueAt && facts.CanRenew))
             return RenewalStep.UseCurrent;
-
-        var held = facts.Renewal != RenewalState.Idle && now < facts.Deadline;
-        if (held)
+        if (facts.Renewal != RenewalState.Idle && !expired)
             return serves ? RenewalStep.UseCurrent : RenewalStep.Wait;
-
         if (!facts.CanRenew)
-            return serves ? RenewalStep.UseCurrent : RenewalStep.End;
-
-        // An expired claim was never sent, so anyone may take over. An expired sending may have been spent.
-        if (facts.Renewal == RenewalState.Sending && rotation is (RefreshRotation.SingleUse or RefreshRotation.SingleUseKillsAccessTokens))
-            return serves ? RenewalStep.UseCurrent : RenewalStep.EndUncertain;
-
+            return RenewalStep.End;
         if (now < facts.NotBefore)
             return serves ? RenewalStep.UseCurrent : RenewalStep.RefuseForNow;
+        // Idle, or a claim that was never sent: anyone may have it.
         return RenewalStep.Claim;
     }
 

@@ -1,12 +1,12 @@
 using System.Collections.Concurrent;
 
-namespace Postern.Vault;
+namespace Postern.Model;
 
 /// <summary>
 /// One piece of work at a time per key; whoever asks meanwhile waits for the same answer. The work belongs to nobody: a caller
 /// that gives up stops waiting, the others still get their answer. Nothing is remembered once the work has ended.
 /// </summary>
-internal sealed class SingleFlight<TKey, TResult>(TimeSpan timeout, TimeProvider time) where TKey : notnull
+public sealed class SingleFlight<TKey, TResult>(TimeSpan timeout, TimeProvider time) where TKey : notnull
 {
     private readonly ConcurrentDictionary<TKey, Lazy<Task<TResult>>> flights = new();
 
