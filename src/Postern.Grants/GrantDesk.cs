@@ -30,7 +30,7 @@ public sealed class GrantDesk
 
     internal GrantDesk(
         PosternStore store, Renewer renewer, Revoker revoker, ServiceGrants service, LeaseCache cache, OpenRuns runs, RunFactory factory, SteadyClock clock,
-        IChance chance, NodeIdentity node, FeedWatch feed, SessionBook sessions, ConnectDesk connects, DefinitionBook definitions)
+        IChance chance, NodeIdentity node, FeedWatch feed, SessionBook sessions, SignInDesk signIns, ConnectDesk connects, DefinitionBook definitions)
     {
         this.store = store;
         this.renewer = renewer;
@@ -44,12 +44,16 @@ public sealed class GrantDesk
         this.node = node;
         this.feed = feed;
         Sessions = sessions;
+        SignIns = signIns;
         Connects = connects;
         Definitions = definitions;
     }
 
-    /// <summary>Sessions, sign-ins and embed codes.</summary>
+    /// <summary>Sessions and embed codes.</summary>
     public SessionBook Sessions { get; }
+
+    /// <summary>Sign-ins to the portal.</summary>
+    public SignInDesk SignIns { get; }
 
     /// <summary>Connects under way.</summary>
     public ConnectDesk Connects { get; }

@@ -82,12 +82,12 @@ public sealed class ConnectDesk
         var known = await oauth.Metadata.GetAsync(connection.Authorization, cancellation);
         if (!known.TryGet(out var metadata, out var noMetadata))
             return noMetadata;
-        var begun = await oauth.Requests.BeginAsync(connection.Authorization, metadata, row.RedirectUri, cancellation);
+        var begun = await oauth.Authorizations.BeginAsync(connection.Authorization, metadata, row.RedirectUri, cancellation);
         if (!begun.TryGet(out var request, out var refused))
             return refused;
 
         using var secret = request.Pending.ToSecret();
-        var state = SecretHash.Of(request.Pending.State.Reveal());
+        var state = StateHash(request.Pending.StateDigest);
         var binding = chance.NewSecret();
         var record = await vault.SealAsync(Context(row, connection), secret, cancellation);
         List<AuditEvent> accepted = connection.Agreement is null ? [] :
@@ -96,25 +96,26 @@ public sealed class ConnectDesk
             [ConnectChanges.Redirect(SecretHash.Of(handle), state, SecretHash.Of(binding.Reveal()), record)],
             Event(EventKind.ConnectRedirected, row).With("issuer", row.Issuer).With("pushed", request.Pushed ? "yes" : "no"), accepted, cancellation);
         return result.Committed
-            ? new ConnectRedirect(request.Url, binding, BindingName(state))
+            ? new ConnectRedirect(request.Url, binding, BindingName(request.Pending.StateDigest))
             : new Refusal(RefusalKind.Conflict, "This connect went on in another window already.") { Code = "connect-used" };
     }
 
-    /// <summary>The name of the binding cookie for a <c>state</c> that came back.</summary>
-    public static string BindingName(string state) => BindingName(SecretHash.Of(state));
+    /// <summary>The name of the binding cookie of a callback's <c>state</c>.</summary>
+    public static string BindingName(CallbackParameters callback) => BindingName(callback.StateDigest);
 
     /// <summary>
     /// Judges a callback: known state, this browser, not used before, then issuer and parameters; then exchanges the code, once. What is
     /// refused here is an event and has touched no token endpoint.
     /// </summary>
-    /// <param name="query">The raw query string of the callback.</param>
-    /// <param name="state">Its <c>state</c>, or null.</param>
+    /// <param name="parameters">What came back.</param>
     /// <param name="binding">The binding cookie's value, or null.</param>
-    public async Task<Outcome<FreshTokens>> ExchangeAsync(TenantId tenant, string query, string? state, string? binding, CancellationToken cancellation)
+    /// <param name="receivedAt">The redirect URI it came back to.</param>
+    public async Task<Outcome<FreshTokens>> ExchangeAsync(
+        TenantId tenant, CallbackParameters parameters, string? binding, string receivedAt, CancellationToken cancellation)
     {
         // Known state, this browser, once.
-        var hash = SecretHash.Of(state ?? "");
-        if (state is null || await store.Connects.FindByStateAsync(hash, cancellation) is not { } row || row.Subject.Tenant != tenant)
+        var hash = StateHash(parameters.StateDigest);
+        if (await store.Connects.FindByStateAsync(hash, cancellation) is not { } row || row.Subject.Tenant != tenant)
             return await RefuseAsync(tenant, null, "state-unknown", "This answer belongs to no connect that was started here.", cancellation);
         if (binding is null || row.Binding != SecretHash.Of(binding))
             return await RefuseAsync(tenant, row, "other-browser", "This answer belongs to a connect that was started in another browser.", cancellation);
@@ -136,18 +137,21 @@ public sealed class ConnectDesk
         {
             if (!PendingAuthorization.TryRead(secret, out var pending))
                 return await RefuseAsync(tenant, row, "pending-unreadable", "This connect was started by another version of Postern. Start again.", cancellation);
-            var judged = oauth.Callbacks.Judge(query, pending);
+            var judged = oauth.Callbacks.Judge(parameters, pending, connection.Authorization, receivedAt);
             if (!judged.TryGet(out var callback, out var distrust))
                 return await RefuseCallbackAsync(row, distrust, cancellation);
 
             // The code, once. From here on the caller hanging up must not lose an issued token.
-            var answer = await oauth.Tokens.ExchangeAsync(connection.Authorization, callback, CancellationToken.None);
+            var answer = await oauth.Tokens.ExchangeAsync(callback, connection.Authorization, CancellationToken.None);
             if (answer is not TokenAnswer.Issued { Tokens: var tokens })
                 return await RefuseExchangeAsync(row, connection, answer, cancellation);
             IdentityToken? identity = null;
-            if (tokens.IdToken is { } idToken && pending.Nonce is not null)
+            if (tokens.IdToken is not null && pending.Nonce is not null)
             {
-                var read = await oauth.IdTokens.ReadAsync(connection.Authorization, idToken, pending.Nonce, tokens.Access, CancellationToken.None);
+                var known = await oauth.Metadata.GetAsync(connection.Authorization, CancellationToken.None);
+                var read = known.TryGet(out var metadata, out var noMetadata)
+                    ? await oauth.IdTokens.ReadAsync(tokens, callback, connection.Authorization, metadata, CancellationToken.None)
+                    : noMetadata;
                 if (!read.TryGet(out identity, out var forged))
                 {
                     tokens.Dispose();
@@ -195,7 +199,7 @@ public sealed class ConnectDesk
         var discarded = Event(kind, fresh.Pending) with { Code = code, Grant = fresh.Grant, Generation = 1, Principal = principal };
         await store.CommitAsync(
             [RevocationChanges.Enqueue(new RevocationRow(
-                chance.NewId(), fresh.Subject.Key.Tenant, fresh.Connection.Id, fresh.Grant, 1, ConnectionDigest.Of(fresh.Connection),
+                chance.NewId(), fresh.Subject.Key, fresh.Connection.Id, fresh.Grant, 1, ConnectionDigest.Of(fresh.Connection),
                 pair.Refresh, pair.Access, pair.AccessExpiresAt))],
             discarded, null, cancellation);
     }
@@ -270,7 +274,10 @@ public sealed class ConnectDesk
 
     private static Subject SubjectOf(PendingConnectRow row) => new(row.Subject, AttributesJson.Read(row.Attributes));
 
-    private static string BindingName(SecretHash state) => state.Hex[..BindingNameLength];
+    internal static string BindingName(string stateDigest) => stateDigest[..BindingNameLength];
+
+    /// <summary>The state's digest as the store keeps hashes.</summary>
+    internal static SecretHash StateHash(string stateDigest) => SecretHash.FromBytes(System.Buffers.Text.Base64Url.DecodeFromChars(stateDigest));
 
     private static RecordContext Context(PendingConnectRow row, Connection connection) =>
         RecordContexts.PendingConnect(row.Id.ToString("D"), row.Subject, row.Connection, ConnectionDigest.Of(connection));

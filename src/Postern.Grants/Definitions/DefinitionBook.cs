@@ -12,7 +12,7 @@ namespace Postern.Grants.Definitions;
 /// rebuilt when the feed names a definition. A row whose MAC does not fit is an event and is not believed: whatever it defines is
 /// unavailable until somebody with the key puts it right.
 /// </summary>
-public sealed partial class DefinitionBook(PosternStore store, TokenVault vault, ILogger<DefinitionBook> log) : IChangeListener
+public sealed partial class DefinitionBook(PosternStore store, TokenVault vault, ILogger<DefinitionBook> log) : IChangeListener, IDisposable
 {
     private readonly SemaphoreSlim rebuilding = new(1, 1);
     // Rows already reported as edited, so that one edit is one event and not one for each look.
@@ -88,6 +88,9 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
 
     /// <inheritdoc/>
     public void OnMissed() => Interlocked.Exchange(ref outdated, 1);
+
+    /// <inheritdoc/>
+    public void Dispose() => rebuilding.Dispose();
 
     private async Task PutAsync(
         TenantId tenant, DefinitionKind kind, string name, SecretText? secret, Func<byte[]?, string> write, RecordContext? context,

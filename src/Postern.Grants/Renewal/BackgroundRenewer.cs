@@ -21,12 +21,9 @@ internal sealed partial class BackgroundRenewer(
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        foreach (var tenant in new[] { SystemTenant })
-        {
-            await store.CommitAsync(
-                NodeChanges.Join(node.Name, node.Boot),
-                new AuditEvent(EventKind.NodeStarted, tenant) { Actor = node.Name }, null, cancellationToken);
-        }
+        await store.CommitAsync(
+            NodeChanges.Join(node.Name, node.Boot),
+            new AuditEvent(EventKind.NodeStarted, SystemTenant) { Actor = node.Name }, null, cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 

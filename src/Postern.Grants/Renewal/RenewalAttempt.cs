@@ -106,7 +106,7 @@ internal sealed class RenewalAttempt(
                 // Revoked or taken over meanwhile: nobody may use this pair, and the provider is told so.
                 await store.CommitAsync(
                     [RevocationChanges.Enqueue(new RevocationRow(
-                        chance.NewId(), row.Subject.Tenant, row.Connection, row.Id, next, row.ConnectionDigest, pair.Refresh, pair.Access, pair.AccessExpiresAt))],
+                        chance.NewId(), row.Subject, row.Connection, row.Id, next, row.ConnectionDigest, pair.Refresh, pair.Access, pair.AccessExpiresAt))],
                     GrantFacts.Event(EventKind.RenewalAbandoned, row, "late-answer") with { Generation = next });
             }
             return default;

@@ -124,20 +124,16 @@ internal sealed partial class Revoker(
     {
         if (record is null)
             return null;
-        // The subject is part of what the record is bound to; the grant's row still names it after it was revoked.
-        var subject = (await store.Grants.FindAsync(due.Tenant, due.Grant, cancellation))?.Subject;
-        if (subject is null)
-            return new RevocationAnswer.Rejected("grant-unknown", 0);
         var digest = ConnectionDigest.Of(connection);
         var context = kind == TokenKind.Refresh
-            ? RecordContexts.RefreshToken(due.Grant, subject, due.Connection, due.Generation, digest)
-            : RecordContexts.AccessToken(due.Grant, subject, due.Connection, due.Generation, digest);
+            ? RecordContexts.RefreshToken(due.Grant, due.Subject, due.Connection, due.Generation, digest)
+            : RecordContexts.AccessToken(due.Grant, due.Subject, due.Connection, due.Generation, digest);
         var opened = await vault.OpenAsync(context, record, cancellation);
         if (!opened.TryGet(out var token, out var why))
             return new RevocationAnswer.Rejected(why.Code, 0);
         using (token)
         {
-            var answer = await oauth.Revocations.RevokeAsync(connection.Authorization, metadata, kind, token, cancellation);
+            var answer = await oauth.Revocations.RevokeAsync(connection.Authorization, metadata, token, kind, cancellation);
             // Self-contained access tokens often cannot be revoked; the refresh token was what mattered.
             var done = answer is RevocationAnswer.Revoked || kind == TokenKind.Access && answer is RevocationAnswer.NotSupported && due.RefreshSealed is not null;
             return done ? null : answer;

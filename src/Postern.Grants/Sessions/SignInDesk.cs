@@ -40,26 +40,27 @@ public sealed class SignInDesk
         var known = await oauth.Metadata.GetAsync(settings, cancellation);
         if (!known.TryGet(out var metadata, out var noMetadata))
             return noMetadata;
-        var begun = await oauth.Requests.BeginAsync(settings, metadata, redirectUri, cancellation);
+        var begun = await oauth.Authorizations.BeginAsync(settings, metadata, redirectUri, cancellation);
         if (!begun.TryGet(out var request, out var refused))
             return refused;
 
-        var state = SecretHash.Of(request.Pending.State.Reveal());
+        var state = Connects.ConnectDesk.StateHash(request.Pending.StateDigest);
         var binding = chance.NewSecret();
         using var secret = request.Pending.ToSecret();
         var record = await vault.SealAsync(RecordContexts.SignIn(tenant.Id, state.Hex, settings.Issuer), secret, cancellation);
         var now = await clock.NowAsync(cancellation);
         await store.UpkeepAsync(
             SignInChanges.Begin(new SignInRow(state, tenant.Id, SecretHash.Of(binding.Reveal()), record, returnTo, now + Within)), cancellation);
-        return new SignInRedirect(request.Url, binding, Connects.ConnectDesk.BindingName(request.Pending.State.Reveal()));
+        return new SignInRedirect(request.Url, binding, Connects.ConnectDesk.BindingName(request.Pending.StateDigest));
     }
 
     /// <summary>Judges the callback of a sign-in and reads who it was.</summary>
-    public async Task<Outcome<SignedIn>> CompleteAsync(Tenant tenant, string query, string? state, string? binding, CancellationToken cancellation)
+    public async Task<Outcome<SignedIn>> CompleteAsync(
+        Tenant tenant, CallbackParameters parameters, string? binding, string receivedAt, CancellationToken cancellation)
     {
         var settings = tenant.SignIn.Client;
-        var hash = SecretHash.Of(state ?? "");
-        if (state is null || await store.Sessions.FindSignInAsync(tenant.Id, hash, cancellation) is not { } row)
+        var hash = Connects.ConnectDesk.StateHash(parameters.StateDigest);
+        if (await store.Sessions.FindSignInAsync(tenant.Id, hash, cancellation) is not { } row)
             return await RefuseAsync(tenant, "state-unknown", cancellation);
         if (binding is null || row.Binding != SecretHash.Of(binding))
             return await RefuseAsync(tenant, "other-browser", cancellation);
@@ -73,17 +74,18 @@ public sealed class SignInDesk
         {
             if (!PendingAuthorization.TryRead(secret, out var pending))
                 return await RefuseAsync(tenant, "pending-unreadable", cancellation);
-            var judged = oauth.Callbacks.Judge(query, pending);
+            var judged = oauth.Callbacks.Judge(parameters, pending, settings, receivedAt);
             if (!judged.TryGet(out var callback, out var distrust))
                 return await RefuseAsync(tenant, distrust.Code, cancellation);
-            var answer = await oauth.Tokens.ExchangeAsync(settings, callback, cancellation);
+            var answer = await oauth.Tokens.ExchangeAsync(callback, settings, cancellation);
             if (answer is not TokenAnswer.Issued { Tokens: var tokens })
                 return await RefuseAsync(tenant, "exchange", cancellation);
             using (tokens)
             {
-                if (tokens.IdToken is null || pending.Nonce is null)
-                    return await RefuseAsync(tenant, "id-token-missing", cancellation);
-                var read = await oauth.IdTokens.ReadAsync(settings, tokens.IdToken, pending.Nonce, tokens.Access, cancellation);
+                var known = await oauth.Metadata.GetAsync(settings, cancellation);
+                var read = known.TryGet(out var metadata, out var noMetadata)
+                    ? await oauth.IdTokens.ReadAsync(tokens, callback, settings, metadata, cancellation)
+                    : noMetadata;
                 return read.TryGet(out var identity, out var forged)
                     ? new SignedIn(SubjectOf(tenant, identity), row.ReturnTo)
                     : await RefuseAsync(tenant, forged.Code, cancellation);

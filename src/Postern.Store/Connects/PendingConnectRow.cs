@@ -18,16 +18,6 @@ public enum ConnectStage
     Failed = 3,
 }
 
-/// <summary>Where a session lives; the numbers are stored.</summary>
-public enum SessionKind
-{
-    /// <summary>The portal, top-level.</summary>
-    Portal = 0,
-
-    /// <summary>A frame: one workbook, nothing else.</summary>
-    Frame = 1,
-}
-
 /// <summary>A connect under way. Its secrets lie sealed; handle, state and browser binding are hashes.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Subject">Who connects.</param>

@@ -12,9 +12,9 @@ public static class RevocationChanges
     public static Change EnqueueFromGrant(Guid id, TenantId tenant, GrantId grant) => new(
         "revocation-enqueue",
         """
-        INSERT INTO provider_revocations (id, tenant, connection, grant_id, generation, refresh_sealed, access_sealed, connection_digest,
+        INSERT INTO provider_revocations (id, tenant, subject_authority, subject_id, connection, grant_id, generation, refresh_sealed, access_sealed, connection_digest,
             access_lives_until, status, attempts, not_before, fence, created_at)
-        SELECT @id, tenant, connection, id, generation, refresh_sealed, access_sealed, connection_digest,
+        SELECT @id, tenant, subject_authority, subject_id, connection, id, generation, refresh_sealed, access_sealed, connection_digest,
             access_expires_at, 0, 0, {now}, 0, {now}
         FROM grants WHERE id = @grant AND tenant = @tenant AND state <> 3
         """,
@@ -24,14 +24,16 @@ public static class RevocationChanges
     public static Change Enqueue(RevocationRow revocation) => new(
         "revocation-enqueue",
         """
-        INSERT INTO provider_revocations (id, tenant, connection, grant_id, generation, refresh_sealed, access_sealed, connection_digest,
+        INSERT INTO provider_revocations (id, tenant, subject_authority, subject_id, connection, grant_id, generation, refresh_sealed, access_sealed, connection_digest,
             access_lives_until, status, attempts, not_before, fence, created_at)
-        VALUES (@id, @tenant, @connection, @grant, @generation, @refresh, @access, @digest, @accessLivesUntil, 0, 0, {now}, 0, {now})
+        VALUES (@id, @tenant, @authority, @subjectId, @connection, @grant, @generation, @refresh, @access, @digest, @accessLivesUntil, 0, 0, {now}, 0, {now})
         """,
         new
         {
             id = revocation.Id.ToString("D"),
             tenant = revocation.Tenant.Value,
+            authority = revocation.Subject.Authority,
+            subjectId = revocation.Subject.Id,
             connection = revocation.Connection.Value,
             grant = revocation.Grant.ToString(),
             generation = revocation.Generation,

@@ -20,7 +20,7 @@ public enum RevocationStatus
 
 /// <summary>A revocation to be told to the authorization server, with the sealed tokens it is about.</summary>
 /// <param name="Id">Its id.</param>
-/// <param name="Tenant">Whose.</param>
+/// <param name="Subject">Whose tokens they are, and who they are sealed to.</param>
 /// <param name="Connection">At which connection's authorization server.</param>
 /// <param name="Grant">The grant the tokens are sealed to.</param>
 /// <param name="Generation">The generation they are sealed to.</param>
@@ -30,7 +30,7 @@ public enum RevocationStatus
 /// <param name="AccessLivesUntil">Until when the access token works if nobody tells; null if unknown.</param>
 public sealed record RevocationRow(
     Guid Id,
-    TenantId Tenant,
+    SubjectKey Subject,
     ConnectionId Connection,
     GrantId Grant,
     int Generation,
@@ -39,6 +39,9 @@ public sealed record RevocationRow(
     byte[]? AccessSealed,
     DateTimeOffset? AccessLivesUntil)
 {
+    /// <summary>Whose tenant.</summary>
+    public TenantId Tenant => Subject.Tenant;
+
     /// <summary>Where it stands.</summary>
     public RevocationStatus Status { get; init; }
 
@@ -55,7 +58,7 @@ public sealed record RevocationRow(
     public string? LastError { get; init; }
 
     internal static RevocationRow Read(Columns row) => new(
-        row.Id("id"), row.Tenant(), row.Connection(), new(row.Id("grant_id")), row.Int("generation"), row.Bytes("connection_digest"),
+        row.Id("id"), row.Subject(), row.Connection(), new(row.Id("grant_id")), row.Int("generation"), row.Bytes("connection_digest"),
         row.BytesOrNull("refresh_sealed"), row.BytesOrNull("access_sealed"), row.TimeOrNull("access_lives_until"))
     {
         Status = (RevocationStatus)row.Int("status"),

@@ -75,7 +75,7 @@ public sealed class M0001Grants : ForwardOnlyMigration
 
         Create.Table("provider_revocations")
             .Id("id").PrimaryKey()
-            .Slug("tenant")
+            .Subject()
             .Slug("connection")
             .Id("grant_id")
             .Number("generation")
