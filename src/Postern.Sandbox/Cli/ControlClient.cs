@@ -12,6 +12,16 @@ internal static class ControlClient
     {
         Description = "Where the sandbox runs.",
         DefaultValueFactory = _ => new Uri("http://127.0.0.1:7310"),
+        CustomParser = argument =>
+        {
+            if (Uri.TryCreate(argument.Tokens[0].Value, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp)
+            {
+                return url;
+            }
+
+            argument.AddError("--url is the address of a sandbox, such as http://127.0.0.1:7310.");
+            return null;
+        },
     };
 
     /// <summary>Sends a request and prints the answer: to standard output when it succeeded, else to standard error.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using OpenIddict.Abstractions;
 using Postern.Sandbox.Issuers;
 
@@ -111,7 +112,8 @@ internal static class ControlEndpoints
         }
 
         context.Response.Headers.CacheControl = "no-store";
-        return Results.Text(tokens.ToString(), "application/json");
+        // OpenIddict's own converter: its ToString() redacts.
+        return Results.Text(JsonSerializer.Serialize(tokens), "application/json");
     }
 
     private static IResult Refuse(string detail) => Results.Problem(detail, statusCode: StatusCodes.Status400BadRequest);

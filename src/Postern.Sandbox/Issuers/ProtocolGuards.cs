@@ -13,6 +13,7 @@ namespace Postern.Sandbox.Issuers;
 /// <item>a refresh token is spent once even by requests that race (<see cref="StrictRefresh"/>);</item>
 /// <item>revoking one token of a grant ends them all, RFC 7009 section 2.1 (<see cref="RevocationCascade"/>);</item>
 /// <item>code verifier and challenge have the syntax of RFC 7636 section 4 (<see cref="VerifierSyntax"/> and others);</item>
+/// <item>asking for more than was granted is <c>invalid_scope</c>, RFC 6749 section 5.2, and not the end of the grant (<see cref="WiderScope"/>);</item>
 /// <item>a client assertion is accepted once, OIDC Core section 9 (<see cref="AssertionOnce"/>).</item>
 /// </list>
 /// The <c>plain</c> method and the lax lifetimes are switched off where the server is configured.
@@ -26,6 +27,8 @@ internal static partial class ProtocolGuards
             .UseScopedHandler<RevocationCascade>().SetOrder(OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor.Order + 500))
         .AddEventHandler<ValidateTokenRequestContext>(handler => handler
             .UseSingletonHandler<VerifierSyntax>().SetOrder(OpenIddictServerHandlers.Exchange.ValidateProofKeyForCodeExchangeParameters.Descriptor.Order + 500))
+        .AddEventHandler<ValidateTokenRequestContext>(handler => handler
+            .UseSingletonHandler<WiderScope>().SetOrder(OpenIddictServerHandlers.Exchange.ValidateGrantedScopes.Descriptor.Order - 500))
         .AddEventHandler<ValidateAuthorizationRequestContext>(handler => handler
             .UseSingletonHandler<ChallengeSyntax>().SetOrder(OpenIddictServerHandlers.Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor.Order + 500))
         .AddEventHandler<ValidatePushedAuthorizationRequestContext>(handler => handler
@@ -83,6 +86,20 @@ internal static partial class ProtocolGuards
             if (context.Request.CodeVerifier is { } verifier && !Verifier().IsMatch(verifier))
             {
                 context.Reject(Errors.InvalidGrant, "The code verifier must have 43 to 128 unreserved characters.");
+            }
+
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <summary>Refuses a renewal that asks for a scope the person never granted.</summary>
+    internal sealed class WiderScope : IOpenIddictServerHandler<ValidateTokenRequestContext>
+    {
+        public ValueTask HandleAsync(ValidateTokenRequestContext context)
+        {
+            if (context.RefreshTokenPrincipal is { } granted && context.Request.GetScopes().Except(granted.GetScopes()).Any())
+            {
+                context.Reject(Errors.InvalidScope, "The scope exceeds what was granted.");
             }
 
             return ValueTask.CompletedTask;
