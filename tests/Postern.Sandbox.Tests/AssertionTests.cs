@@ -1,3 +1,5 @@
+using System.Net;
+using System.Security.Cryptography;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -12,11 +14,10 @@ public sealed class AssertionTests(SandboxFixture sandbox) : IClassFixture<Sandb
         using var client = new OAuthClient(sandbox.Server.Address, "generic", SandboxFixture.AssertionClient, secret: null);
         var assertion = NewAssertion(client, id: "jti-1");
 
-        // An unknown refresh token: the answer tells whether the client was authenticated.
-        Assert.Equal("invalid_grant", (await RefreshAsync(client, assertion)).Error);
-        Assert.Equal("invalid_client", (await RefreshAsync(client, assertion)).Error);
-        Assert.Equal("invalid_client", (await RefreshAsync(client, NewAssertion(client, id: "jti-1"))).Error);
-        Assert.Equal("invalid_grant", (await RefreshAsync(client, NewAssertion(client, id: "jti-2"))).Error);
+        Assert.Equal(HttpStatusCode.Created, (await PushAsync(client, assertion)).Status);
+        Assert.Equal("invalid_client", (await PushAsync(client, assertion)).Error);
+        Assert.Equal("invalid_client", (await PushAsync(client, NewAssertion(client, id: "jti-1"))).Error);
+        Assert.Equal(HttpStatusCode.Created, (await PushAsync(client, NewAssertion(client, id: "jti-2"))).Status);
     }
 
     [Fact]
@@ -25,30 +26,40 @@ public sealed class AssertionTests(SandboxFixture sandbox) : IClassFixture<Sandb
         using var client = new OAuthClient(sandbox.Server.Address, "generic", SandboxFixture.AssertionClient, secret: null);
         var assertion = NewAssertion(client, id: "jti-race");
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => RefreshAsync(client, assertion)));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => PushAsync(client, assertion)));
 
-        Assert.Single(answers, answer => answer.Error == "invalid_grant");
-        Assert.Equal(5, answers.Count(answer => answer.Error == "invalid_client"));
+        Assert.Single(answers, answer => answer.Status == HttpStatusCode.Created);
+        Assert.Equal(5, answers.Count(answer => answer.Status != HttpStatusCode.Created && answer.Error == "invalid_client"));
     }
 
     [Fact]
     public async Task Assertion_WithoutJtiOrForAnotherAudienceOrOfAnotherKey_IsRefused()
     {
         using var client = new OAuthClient(sandbox.Server.Address, "generic", SandboxFixture.AssertionClient, secret: null);
-        var foreignKey = new RsaSecurityKey(System.Security.Cryptography.RSA.Create(2048)) { KeyId = sandbox.AssertionKey.KeyId };
+        var foreignKey = new RsaSecurityKey(RSA.Create(2048)) { KeyId = sandbox.AssertionKey.KeyId };
+        string[] bad =
+        [
+            NewAssertion(client, id: null),
+            NewAssertion(client, "jti-a", audience: "http://127.0.0.1:1/generic"),
+            NewAssertion(client, "jti-b", audience: client.Issuer + "/token"),
+            NewAssertion(client, "jti-c", key: foreignKey),
+        ];
+        foreach (var assertion in bad)
+        {
+            var answer = await PushAsync(client, assertion);
 
-        Assert.Equal("invalid_client", (await RefreshAsync(client, NewAssertion(client, id: null))).Error);
-        Assert.Equal("invalid_client", (await RefreshAsync(client, NewAssertion(client, "jti-a", audience: "http://127.0.0.1:1/generic"))).Error);
-        Assert.Equal("invalid_client", (await RefreshAsync(client, NewAssertion(client, "jti-b", key: foreignKey))).Error);
+            Assert.Contains(answer.Status, new[] { HttpStatusCode.BadRequest, HttpStatusCode.Unauthorized });
+            Assert.StartsWith("invalid_", answer.Error, StringComparison.Ordinal);
+        }
     }
 
-    private static Task<TokenAnswer> RefreshAsync(OAuthClient client, string assertion) => client.TokenAsync(new()
-    {
-        ["grant_type"] = "refresh_token",
-        ["refresh_token"] = "unknown",
-        ["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        ["client_assertion"] = assertion,
-    });
+    // A pushed request needs nothing but an authenticated client.
+    private static Task<TokenAnswer> PushAsync(OAuthClient client, string assertion) => client.PushAsync(
+        new Dictionary<string, string>(client.Request(OAuthClient.NewVerifier()))
+        {
+            ["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ["client_assertion"] = assertion,
+        });
 
     private string NewAssertion(OAuthClient client, string? id, string? audience = null, SecurityKey? key = null)
     {

@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
+using OpenIddict.Abstractions;
 using OpenIddict.Server.AspNetCore;
 using Postern.Sandbox.Pages;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace Postern.Sandbox.Issuers;
 
@@ -21,7 +23,7 @@ internal sealed class LogoutEndpoint(IssuerProfile profile)
         var hint = await context.AuthenticateAsync(OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
         var confirmed = context.Request.HasFormContentType && context.Request.Form.ContainsKey(Confirmation)
             && RequestOrigin.IsOwn(context.Request);
-        if (hint.Principal is null && !confirmed)
+        if (hint.Principal?.GetClaim(Claims.Subject) is null && !confirmed)
         {
             return SignOutPage.For(profile, AuthorizationRequest.Read(context.Request, profile.Logout!));
         }
