@@ -77,6 +77,7 @@ public sealed class OutboundHttp : IDisposable
         PooledConnectionLifetime = options.ConnectionLifetime,
         MaxConnectionsPerServer = options.MaxConnectionsPerServer,
         MaxResponseHeadersLength = 32, // KiB
+        MaxResponseDrainSize = 64 * 1024, // an answer given up is not read on for the sake of its connection
         ConnectCallback = (context, cancellation) => ConnectAsync(context.DnsEndPoint, reach, cancellation),
     };
 
@@ -89,20 +90,21 @@ public sealed class OutboundHttp : IDisposable
             // The socket goes to the address that was judged; the name is not resolved again.
             if (!OutboundAddresses.Permits(address, reach, options.AllowedNetworks))
                 continue;
-            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            Socket? socket = null;
             try
             {
+                socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 await socket.ConnectAsync(new IPEndPoint(address, target.Port), cancellation);
                 return new NetworkStream(socket, ownsSocket: true);
             }
             catch (SocketException error)
             {
-                socket.Dispose();
+                socket?.Dispose();
                 failure = error;
             }
             catch
             {
-                socket.Dispose();
+                socket?.Dispose();
                 throw;
             }
         }

@@ -41,17 +41,13 @@ internal sealed class SecretForm : HttpContent
         return this;
     }
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
-    {
-        if (Interlocked.Exchange(ref sent, 1) != 0)
-            throw new InvalidOperationException("This request is sent once.");
-        await stream.WriteAsync(buffer.AsMemory(0, length));
-    }
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         if (Interlocked.Exchange(ref sent, 1) != 0)
-            throw new InvalidOperationException("This request is sent once.");
+            throw new HttpRequestException("This request is sent once.");
         await stream.WriteAsync(buffer.AsMemory(0, length), cancellationToken);
     }
 

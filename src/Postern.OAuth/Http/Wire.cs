@@ -59,7 +59,7 @@ internal sealed class Wire(OutboundHttp outbound, TimeProvider time, OAuthOption
         {
             return new(null, cancellation.IsCancellationRequested ? UnavailableKind.Cancelled : UnavailableKind.Timeout, status);
         }
-        catch (Exception error) when (error is HttpRequestException or IOException or InvalidOperationException)
+        catch (Exception error) when (error is HttpRequestException or IOException)
         {
             return new(null, Classify(error), status);
         }

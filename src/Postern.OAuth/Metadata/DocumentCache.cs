@@ -28,10 +28,9 @@ internal sealed class DocumentCache<T>(TimeProvider time, OAuthOptions options) 
         await entry.Turn.WaitAsync(cancellation);
         try
         {
-            if ((!refetch || entry.AskedWithin(options.RefetchPause, time)) && entry.Fresh(time, options) is { } ripe)
-                return ripe;
-            if (entry.AskedWithin(options.RefetchPause, time) && entry.Usable(time, options) is { } recent)
-                return recent;
+            var known = refetch ? entry.Usable(time, options) : entry.Fresh(time, options) ?? entry.Resting(time, options);
+            if (known is { } answer && (!refetch || !entry.MayRefetch(time, options)))
+                return answer;
             var outcome = await fetch(cancellation);
             cancellation.ThrowIfCancellationRequested(); // a fetch that was called off says nothing about the server
             entry.Record(outcome, time);
@@ -62,13 +61,28 @@ internal sealed class DocumentCache<T>(TimeProvider time, OAuthOptions options) 
     private sealed class Entry
     {
         private volatile State state = new(null, 0, null, 0);
+        private long refetchedAt; // touched by whoever has the turn
 
         /// <summary>One fetch at a time. Never disposed: without a wait handle it holds nothing but memory.</summary>
         public SemaphoreSlim Turn { get; } = new(1, 1);
 
         public long LastAsked => state.AskedAt;
 
-        public bool AskedWithin(TimeSpan pause, TimeProvider time) => state.AskedAt != 0 && time.GetElapsedTime(state.AskedAt) < pause;
+        /// <summary>What is known, while a fetch of late forbids another.</summary>
+        public Outcome<T>? Resting(TimeProvider time, OAuthOptions options) =>
+            state.AskedAt != 0 && time.GetElapsedTime(state.AskedAt) < options.RefetchPause ? Usable(time, options) : null;
+
+        /// <summary>
+        /// Takes the one refetch of this pause. It is counted apart from the ordinary fetches, so that a key rotated just after
+        /// one of those is still found, while a flood of invented key ids is not passed on.
+        /// </summary>
+        public bool MayRefetch(TimeProvider time, OAuthOptions options)
+        {
+            if (refetchedAt != 0 && time.GetElapsedTime(refetchedAt) < options.RefetchPause)
+                return false;
+            refetchedAt = Math.Max(1, time.GetTimestamp());
+            return true;
+        }
 
         public Outcome<T>? Fresh(TimeProvider time, OAuthOptions options) =>
             state is { Document: { } document } now && time.GetElapsedTime(now.GotAt) < options.DocumentFreshness

@@ -7,6 +7,7 @@ namespace Postern.Store;
 internal sealed class Migrator(SqliteDialect dialect, TimeProvider time)
 {
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     public async Task MigrateAsync(CancellationToken cancellation)
     {
@@ -33,13 +34,14 @@ internal sealed class Migrator(SqliteDialect dialect, TimeProvider time)
     // releases it when its process dies.
     private async Task<FileStream> LockAsync(CancellationToken cancellation)
     {
+        var began = time.GetTimestamp();
         while (true)
         {
             try
             {
                 return new FileStream(dialect.File + ".migrate", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
-            catch (IOException) when (!cancellation.IsCancellationRequested)
+            catch (IOException) when (time.GetElapsedTime(began) < Patience)
             {
                 await Task.Delay(Retry, time, cancellation);
             }
