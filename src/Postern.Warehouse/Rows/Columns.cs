@@ -1,4 +1,3 @@
-using Apache.Arrow;
 using Apache.Arrow.Types;
 
 namespace Postern.Warehouse;
@@ -37,6 +36,9 @@ public sealed record ResultColumn(string Name, ColumnType Type, string PlatformT
 /// <summary>The names of column types on the wire, and how Arrow types map to them.</summary>
 public static class ColumnTypes
 {
+    private const int MaxScale = 38;
+    private const int MaxDepth = 16;
+
     /// <summary>The lower-case name that JSON results and workbooks use: <c>string int float decimal bool date timestamp binary json null</c>.</summary>
     public static string Name(this ColumnType type) => type switch
     {
@@ -67,20 +69,24 @@ public static class ColumnTypes
         return false;
     }
 
-    /// <summary>What an Arrow column holds; null for the few Arrow types that no writer here knows.</summary>
-    public static ColumnType? Of(IArrowType type) => type.TypeId switch
+    /// <summary>What an Arrow column holds; null for the few Arrow types that no writer here knows, also inside a nested one.</summary>
+    public static ColumnType? Of(IArrowType type) => Classify(type, 0);
+
+    private static ColumnType? Classify(IArrowType type, int depth) => type switch
     {
-        ArrowTypeId.String or ArrowTypeId.LargeString => ColumnType.String,
-        ArrowTypeId.Int8 or ArrowTypeId.Int16 or ArrowTypeId.Int32 or ArrowTypeId.Int64
-            or ArrowTypeId.UInt8 or ArrowTypeId.UInt16 or ArrowTypeId.UInt32 or ArrowTypeId.UInt64 => ColumnType.Int,
-        ArrowTypeId.Float or ArrowTypeId.Double => ColumnType.Float,
-        ArrowTypeId.Decimal128 or ArrowTypeId.Decimal256 => ColumnType.Decimal,
-        ArrowTypeId.Boolean => ColumnType.Bool,
-        ArrowTypeId.Date32 or ArrowTypeId.Date64 => ColumnType.Date,
-        ArrowTypeId.Timestamp => ColumnType.Timestamp,
-        ArrowTypeId.Binary or ArrowTypeId.LargeBinary => ColumnType.Binary,
-        ArrowTypeId.List or ArrowTypeId.Struct or ArrowTypeId.Map => ColumnType.Json,
-        ArrowTypeId.Null => ColumnType.Null,
+        StringType or LargeStringType => ColumnType.String,
+        Int8Type or Int16Type or Int32Type or Int64Type or UInt8Type or UInt16Type or UInt32Type or UInt64Type => ColumnType.Int,
+        FloatType or DoubleType => ColumnType.Float,
+        Decimal128Type { Scale: >= -MaxScale and <= MaxScale } or Decimal256Type => ColumnType.Decimal,
+        BooleanType => ColumnType.Bool,
+        Date32Type or Date64Type => ColumnType.Date,
+        TimestampType => ColumnType.Timestamp,
+        BinaryType or LargeBinaryType => ColumnType.Binary,
+        ListType or MapType or StructType when depth < MaxDepth && ((NestedType)type).Fields.All(f => Known(f.DataType, depth + 1)) => ColumnType.Json,
+        NullType => ColumnType.Null,
         _ => null,
     };
+
+    // A map's only field is the structure of its entries.
+    private static bool Known(IArrowType type, int depth) => Classify(type, depth) is not null;
 }
