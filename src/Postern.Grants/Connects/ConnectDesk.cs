@@ -207,28 +207,27 @@ public sealed class ConnectDesk
     /// <summary>
     /// The page that asked confirms, with the secret that only it was given. The grant it replaces is revoked in the same transaction.
     /// </summary>
-    public async Task<Outcome<GrantRow>> ConfirmAsync(Session session, Connection connection, GrantId id, string confirmation, CancellationToken cancellation)
+    public async Task<Outcome<GrantRow>> ConfirmAsync(Session session, GrantId id, string confirmation, CancellationToken cancellation)
     {
         var tenant = session.Subject.Key.Tenant;
-        for (var tries = 0; tries < 3; tries++)
+        var waiting = await store.Grants.FindAsync(tenant, id, cancellation);
+        for (var tries = 0; waiting is not null && tries < 3; tries++)
         {
             List<Change> changes = [];
-            if (await store.Grants.FindActiveAsync(session.Subject.Key, connection.Id, cancellation) is { } old)
+            if (await store.Grants.FindActiveAsync(session.Subject.Key, waiting.Connection, cancellation) is { } old)
             {
                 changes.Add(RevocationChanges.EnqueueFromGrant(chance.NewId(), tenant, old.Id));
                 changes.Add(GrantChanges.Replace(tenant, old.Id));
             }
             changes.Add(GrantChanges.Confirm(tenant, id, session.Id, SecretHash.Of(confirmation)));
             var confirmed = new AuditEvent(EventKind.GrantConfirmed, tenant)
-            { Subject = session.Subject.Key, Connection = connection.Id, Grant = id, Generation = 1 };
+            { Subject = session.Subject.Key, Connection = waiting.Connection, Grant = id, Generation = 1, Principal = waiting.Principal };
             var result = await store.CommitAsync(changes, confirmed, null, cancellation);
             if (result.Committed)
                 return (await store.Grants.FindAsync(tenant, id, cancellation))!;
-            if (result.Refused == "grant-confirm" && await store.Grants.FindActiveAsync(session.Subject.Key, connection.Id, cancellation) == null)
-                break;
         }
         await store.RecordAsync(
-            new AuditEvent(EventKind.ConnectRefused, tenant) { Subject = session.Subject.Key, Connection = connection.Id, Grant = id, Code = "confirm" }, cancellation);
+            new AuditEvent(EventKind.ConnectRefused, tenant) { Subject = session.Subject.Key, Connection = waiting?.Connection, Grant = id, Code = "confirm" }, cancellation);
         return new Refusal(RefusalKind.Forbidden, "Only the page that asked for this connection can confirm it, once, within five minutes. Start again.") { Code = "confirm" };
     }
 
