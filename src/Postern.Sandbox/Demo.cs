@@ -28,13 +28,20 @@ public static class Demo
 
     private static SandboxClient Gateway(string issuer) => new()
     {
-        Issuer = issuer, Id = "postern", Name = "Postern", Secret = "sandbox-secret-postern",
+        Issuer = issuer,
+        Id = "postern",
+        Name = "Postern",
+        Secret = "sandbox-secret-postern",
         RedirectUris = ["http://localhost:7300/oauth/callback"],
     };
 
     private static SandboxClient Service(string issuer) => new()
     {
-        Issuer = issuer, Id = "postern-service", Name = "Postern service principal", Secret = "sandbox-secret-service",
-        Service = true, Scopes = ["sql", "all-apis"],
+        Issuer = issuer,
+        Id = "postern-service",
+        Name = "Postern service principal",
+        Secret = "sandbox-secret-service",
+        Service = true,
+        Scopes = ["sql", "all-apis"],
     };
 }

@@ -7,7 +7,9 @@ public sealed record SandboxOptions
     /// <value>Defaults to 7310.</value>
     public int Port { get; init; } = 7310;
 
-    /// <summary>The directory of the databases and keys; <see langword="null"/> means a temporary one that goes away with the server.</summary>
+    /// <summary>
+    /// The directory of the databases and keys; <see langword="null"/> means a temporary one that goes away with the server.
+    /// </summary>
     public string? DataDirectory { get; init; }
 
     /// <summary>How long tokens and codes live, until <c>PUT /__sandbox/lifetimes</c> says otherwise.</summary>

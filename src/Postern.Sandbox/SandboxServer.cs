@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -32,9 +31,12 @@ public sealed class SandboxServer : IAsyncDisposable
     public Uri Address { get; }
 
     /// <summary>The issuer identifiers, byte for byte as clients must compare them.</summary>
-    public IReadOnlyList<string> IssuerIdentifiers => [.. _issuers.Issuers.Select(issuer => Address.GetLeftPart(UriPartial.Authority) + issuer.Profile.Path)];
+    public IReadOnlyList<string> IssuerIdentifiers =>
+        [.. _issuers.Issuers.Select(issuer => Address.GetLeftPart(UriPartial.Authority) + issuer.Profile.Path)];
 
-    /// <summary>The services the resource servers use: <see cref="ITokenReader"/>, <see cref="ITrafficLog"/>, <see cref="IFaultScript"/>.</summary>
+    /// <summary>
+    /// The services the resource servers use: <see cref="ITokenReader"/>, <see cref="ITrafficLog"/>, <see cref="IFaultScript"/>.
+    /// </summary>
     public IServiceProvider Services => _application.Services;
 
     /// <summary>Starts a server; when the task ends, it answers.</summary>
@@ -51,7 +53,8 @@ public sealed class SandboxServer : IAsyncDisposable
         {
             // The port first: issuer identifiers contain it. Until the issuers run, requests are told to come back.
             await application.StartAsync(cancellation);
-            var address = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+            var addresses = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
+            var address = new Uri(addresses.Addresses.First());
             var environment = new IssuerEnvironment(
                 directory,
                 new IssuerAddress(address.GetLeftPart(UriPartial.Authority)),
@@ -61,12 +64,14 @@ public sealed class SandboxServer : IAsyncDisposable
                 application.Services.GetRequiredService<TrafficLog>(),
                 options.Time,
                 application.Services.GetRequiredService<ILoggerFactory>());
-            issuers.Issuers = await Task.WhenAll(IssuerProfile.All.Select(profile => Issuer.StartAsync(profile, environment, cancellation)));
+            issuers.Issuers = await Task.WhenAll(
+                IssuerProfile.All.Select(profile => Issuer.StartAsync(profile, environment, cancellation)));
             return new SandboxServer(application, issuers, address, temporary);
         }
         catch
         {
             await application.DisposeAsync();
+            Forget(temporary);
             throw;
         }
     }
@@ -80,9 +85,14 @@ public sealed class SandboxServer : IAsyncDisposable
         }
 
         await _application.DisposeAsync();
-        if (_temporaryDirectory is not null)
+        Forget(_temporaryDirectory);
+    }
+
+    private static void Forget(string? temporaryDirectory)
+    {
+        if (temporaryDirectory is not null)
         {
-            Directory.Delete(_temporaryDirectory, recursive: true);
+            Directory.Delete(temporaryDirectory, recursive: true);
         }
     }
 
@@ -96,15 +106,15 @@ public sealed class SandboxServer : IAsyncDisposable
         var stray = options.Additions.Clients.FirstOrDefault(client => IssuerProfile.All.All(profile => profile.Id != client.Issuer));
         if (stray is not null)
         {
-            throw new ArgumentException(
-                $"Client '{stray.Id}' names the issuer '{stray.Issuer}'; there are {string.Join(", ", IssuerProfile.All.Select(profile => profile.Id))}.",
-                nameof(options));
+            var known = string.Join(", ", IssuerProfile.All.Select(profile => profile.Id));
+            throw new ArgumentException($"Client '{stray.Id}' names the issuer '{stray.Issuer}'; there are {known}.", nameof(options));
         }
     }
 
     private static WebApplication Build(SandboxOptions options, IssuerSet issuers)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(SandboxServer).Assembly.GetName().Name });
+        var builder = WebApplication.CreateEmptyBuilder(
+            new WebApplicationOptions { ApplicationName = typeof(SandboxServer).Assembly.GetName().Name });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -113,11 +123,6 @@ public sealed class SandboxServer : IAsyncDisposable
         options.Logging?.Invoke(builder.Logging);
         builder.Services.Replace(ServiceDescriptor.Singleton<IHostLifetime, QuietLifetime>());
         builder.Services.AddRouting();
-        builder.Services.ConfigureHttpJsonOptions(json =>
-        {
-            json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
-            json.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
-        });
         builder.Services.AddSingleton(options.Time)
             .AddSingleton(issuers).AddSingleton<ITokenReader>(issuers)
             .AddSingleton(new LiveLifetimes(options.Lifetimes))

@@ -44,7 +44,10 @@ public sealed class CodeFlowTests(SandboxFixture sandbox) : IClassFixture<Sandbo
         var keys = new JsonWebKeySet((await client.GetAsync("/corp/jwks.json")).Body);
         var result = await new JsonWebTokenHandler().ValidateTokenAsync(tokens.Text("id_token"), new TokenValidationParameters
         {
-            ValidIssuer = client.Issuer, ValidAudience = client.Id, IssuerSigningKeys = keys.GetSigningKeys(), ValidAlgorithms = ["RS256"],
+            ValidIssuer = client.Issuer,
+            ValidAudience = client.Id,
+            IssuerSigningKeys = keys.GetSigningKeys(),
+            ValidAlgorithms = ["RS256"],
         });
         Assert.True(result.IsValid, result.Exception?.Message);
         Assert.Equal(
@@ -82,9 +85,17 @@ public sealed class CodeFlowTests(SandboxFixture sandbox) : IClassFixture<Sandbo
     {
         using var browser = new Browser(sandbox.Server.Address);
         using var client = new OAuthClient(sandbox.Server.Address, "workspace");
-        foreach (var uri in new[] { "http://localhost:7300/oauth/callback/", "http://localhost:7300/oauth/callback?x=1", "http://evil.example/oauth/callback", "http://LOCALHOST:7300/oauth/callback" })
+        string[] strays =
+        [
+            "http://localhost:7300/oauth/callback/", "http://localhost:7300/oauth/callback?x=1", "http://LOCALHOST:7300/oauth/callback",
+            "http://evil.example/oauth/callback",
+        ];
+        foreach (var uri in strays)
         {
-            var page = await browser.GetAsync(client.AuthorizeUrl(new Dictionary<string, string>(client.Request(OAuthClient.NewVerifier())) { ["redirect_uri"] = uri }));
+            var request = client.Request(OAuthClient.NewVerifier());
+            request["redirect_uri"] = uri;
+
+            var page = await browser.GetAsync(client.AuthorizeUrl(request));
 
             Assert.Equal(HttpStatusCode.BadRequest, page.Status);
             Assert.Null(page.Location);

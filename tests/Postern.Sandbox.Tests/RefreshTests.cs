@@ -72,7 +72,9 @@ public sealed class RefreshTests(SandboxFixture sandbox) : IClassFixture<Sandbox
 
         var answer = await client.TokenAsync(new()
         {
-            ["grant_type"] = "refresh_token", ["refresh_token"] = minted.RefreshToken, ["scope"] = "openid sql all-apis",
+            ["grant_type"] = "refresh_token",
+            ["refresh_token"] = minted.RefreshToken,
+            ["scope"] = "openid sql all-apis",
         });
 
         Assert.Equal("invalid_scope", answer.Error);

@@ -1,5 +1,9 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
-using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Postern.Model;
 
@@ -14,6 +18,13 @@ namespace Postern.OAuth;
 public sealed class IdTokenReader
 {
     private const int MaxTokenLength = 32 * 1024;
+
+    private static readonly SearchValues<char> Alphabet =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+    // No cache: its entries would be chosen by whoever publishes keys.
+    private static readonly CryptoProviderFactory Verifiers = new() { CacheSignatureProviders = false };
+
     private readonly JwksSource jwks;
     private readonly IdTokenClaims claims;
 
@@ -66,7 +77,7 @@ public sealed class IdTokenReader
             if (!outcome.TryGet(out var keys, out var refusal))
                 return (false, refusal);
             var candidates = Candidates(keys, header);
-            if (candidates.Count > 0 && await SignatureFitsAsync(token, header.Alg, candidates))
+            if (candidates.Count > 0 && SignatureFits(token, header.Alg, candidates))
                 return (true, null);
             if (refetch)
                 return (false, No(candidates.Count > 0 ? "id-token-signature" : "id-token-key-unknown"));
@@ -88,22 +99,28 @@ public sealed class IdTokenReader
         return candidates;
     }
 
-    /// <summary>The signature alone; every other check of the library is off because <see cref="IdTokenClaims"/> makes it.</summary>
-    internal static async Task<bool> SignatureFitsAsync(string token, string algorithm, List<SecurityKey> candidates)
+    /// <summary>The signature alone, over the two parts as they were sent (RFC 7515 section 5.2).</summary>
+    internal static bool SignatureFits(string token, string algorithm, List<SecurityKey> candidates)
     {
-        var result = await new JsonWebTokenHandler().ValidateTokenAsync(token, new TokenValidationParameters
+        var dot = token.LastIndexOf('.');
+        if (dot < 0 || !TryBytes(token[(dot + 1)..], out var signature) || signature.Length == 0)
+            return false;
+        var signed = Encoding.ASCII.GetBytes(token[..dot]);
+        foreach (var key in candidates)
         {
-            ValidAlgorithms = [algorithm],
-            IssuerSigningKeyResolver = (_, _, _, _) => candidates,
-            TryAllIssuerSigningKeys = false,
-            RequireSignedTokens = true,
-            ValidateIssuerSigningKey = false,
-            ValidateIssuer = false,
-            ValidateAudience = false,
-            ValidateLifetime = false,
-            RequireExpirationTime = false,
-        });
-        return result.IsValid;
+            try
+            {
+                using var verifier = Verifiers.CreateForVerifying(key, algorithm);
+                if (verifier.Verify(signed, signature))
+                    return true;
+            }
+            catch (Exception error) when (error is CryptographicException or ArgumentException or InvalidOperationException
+                or NotSupportedException or SecurityTokenException)
+            {
+                // A key that cannot be used, such as a point off its curve, verifies nothing.
+            }
+        }
+        return false;
     }
 
     /// <summary>What of a header decides.</summary>
@@ -145,12 +162,22 @@ public sealed class IdTokenReader
 
     private static JsonDocument? Payload(string token) => TryPart(token.Split('.')[1], out var json) ? json : null;
 
-    private static bool TryPart(string part, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out JsonDocument? json)
+    private static bool TryPart(string part, [NotNullWhen(true)] out JsonDocument? json)
     {
         json = null;
+        return TryBytes(part, out var bytes) && StrictJson.TryParse(bytes, out json);
+    }
+
+    /// <summary>Strict base64url: its alphabet alone, no padding, no white space (RFC 7515 section 2).</summary>
+    private static bool TryBytes(string part, out byte[] bytes)
+    {
+        bytes = [];
+        if (part.AsSpan().ContainsAnyExcept(Alphabet))
+            return false;
         try
         {
-            return StrictJson.TryParse(System.Buffers.Text.Base64Url.DecodeFromChars(part), out json);
+            bytes = Base64Url.DecodeFromChars(part);
+            return true;
         }
         catch (FormatException)
         {

@@ -21,7 +21,10 @@ internal static class MintCommand
             HttpMethod.Post,
             "mint",
             new MintRequest(
-                result.GetValue(issuer)!, result.GetValue(user), result.GetValue(client), result.GetValue(scopes) is { Length: > 0 } some ? some : null),
+                result.GetValue(issuer)!,
+                result.GetValue(user),
+                result.GetValue(client),
+                result.GetValue(scopes) is { Length: > 0 } some ? some : null),
             result.InvocationConfiguration,
             cancellation));
         return command;

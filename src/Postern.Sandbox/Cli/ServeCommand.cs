@@ -55,8 +55,11 @@ internal static class ServeCommand
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
         {
-            var additions = config is null ? options.Additions : SandboxAdditions.Parse(await File.ReadAllTextAsync(config.FullName, stop.Token));
-            await using var server = await SandboxServer.StartAsync(Compose(options with { Additions = additions }), stop.Token);
+            var additions = config is null
+                ? options.Additions
+                : SandboxAdditions.Parse(await File.ReadAllTextAsync(config.FullName, stop.Token));
+            var composed = Compose(options with { Additions = additions });
+            await using var server = await SandboxServer.StartAsync(composed, stop.Token);
             await console.Output.WriteLineAsync($"Sandbox ready at {server.Address.GetLeftPart(UriPartial.Authority)}");
             foreach (var issuer in server.IssuerIdentifiers)
             {

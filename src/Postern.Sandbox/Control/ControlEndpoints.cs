@@ -1,22 +1,30 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using OpenIddict.Abstractions;
 using Postern.Sandbox.Issuers;
 
 namespace Postern.Sandbox.Control;
 
 /// <summary>What <c>POST /__sandbox/expire-access-tokens</c> takes; everybody's tokens without either.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record ExpireRequest(string? User, string? Client);
 
 /// <summary>What <c>POST /__sandbox/revoke-refresh-tokens</c> takes; everybody's tokens without a user.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record RevokeRequest(string? User);
 
 /// <summary>How many living tokens came to an end.</summary>
 public sealed record EndedTokens(long Ended);
 
 /// <summary>What <c>PUT /__sandbox/lifetimes</c> takes, in seconds; what is absent stays as it is.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record LifetimesRequest(int? AccessTokenSeconds, int? RefreshTokenSeconds, int? AuthorizationCodeSeconds);
 
-/// <summary>What <c>POST /__sandbox/mint</c> takes. Without a user the client acts for itself; without scopes it gets <c>openid sql offline_access</c>.</summary>
+/// <summary>
+/// What <c>POST /__sandbox/mint</c> takes. Without a user the client acts for itself; without scopes it gets <c>openid sql
+/// offline_access</c>.
+/// </summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record MintRequest(string Issuer, string? User, string? Client, IReadOnlyList<string>? Scopes);
 
 /// <summary>
@@ -25,6 +33,12 @@ public sealed record MintRequest(string Issuer, string? User, string? Client, IR
 /// </summary>
 internal static class ControlEndpoints
 {
+    // Its own and not the server's, which the platform shares.
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+
     private static readonly string[] DefaultScopes = ["openid", "sql", "offline_access"];
 
     public static void MapControl(this IEndpointRouteBuilder app)
@@ -34,14 +48,14 @@ internal static class ControlEndpoints
                 ? await next(invocation)
                 : Results.Problem("The control endpoints are closed to pages of other sites.", statusCode: StatusCodes.Status403Forbidden));
 
-        control.MapGet("log", (TrafficLog log) => log.Read());
+        control.MapGet("log", (TrafficLog log) => Answer(log.Read()));
         control.MapDelete("log", (TrafficLog log) => log.Clear());
-        control.MapGet("faults", (FaultScript faults) => faults.Pending);
+        control.MapGet("faults", (FaultScript faults) => Answer(faults.Pending));
         control.MapDelete("faults", (FaultScript faults) => faults.Clear());
         control.MapPost("faults", AddFault);
         control.MapPost("expire-access-tokens", ExpireAsync);
         control.MapPost("revoke-refresh-tokens", RevokeAsync);
-        control.MapGet("lifetimes", (LiveLifetimes lifetimes) => lifetimes.Current);
+        control.MapGet("lifetimes", (LiveLifetimes lifetimes) => Answer(lifetimes.Current));
         control.MapPut("lifetimes", SetLifetimes);
         control.MapPost("mint", MintAsync);
     }
@@ -54,7 +68,7 @@ internal static class ControlEndpoints
         }
 
         faults.Add(fault);
-        return Results.Json(faults.Pending, statusCode: StatusCodes.Status201Created);
+        return Answer(faults.Pending, StatusCodes.Status201Created);
     }
 
     private static async Task<EndedTokens> ExpireAsync(ExpireRequest? request, IssuerSet issuers, CancellationToken cancellation) =>
@@ -63,7 +77,8 @@ internal static class ControlEndpoints
     private static async Task<EndedTokens> RevokeAsync(RevokeRequest? request, IssuerSet issuers, CancellationToken cancellation) =>
         await EndAsync(issuers, OpenIddictConstants.TokenTypeIdentifiers.RefreshToken, request?.User, client: null, cancellation);
 
-    private static async Task<EndedTokens> EndAsync(IssuerSet issuers, string type, string? user, string? client, CancellationToken cancellation)
+    private static async Task<EndedTokens> EndAsync(
+        IssuerSet issuers, string type, string? user, string? client, CancellationToken cancellation)
     {
         var ended = 0L;
         foreach (var issuer in issuers.Issuers.Where(issuer => issuer.Profile.OpensPlatform))
@@ -89,7 +104,7 @@ internal static class ControlEndpoints
         }
 
         lifetimes.Current = next;
-        return Results.Json(next);
+        return Answer(next);
     }
 
     private static async Task<IResult> MintAsync(MintRequest request, IssuerSet issuers, HttpContext context)
@@ -115,6 +130,8 @@ internal static class ControlEndpoints
         // OpenIddict's own converter: its ToString() redacts.
         return Results.Text(JsonSerializer.Serialize(tokens), "application/json");
     }
+
+    private static IResult Answer<T>(T value, int status = StatusCodes.Status200OK) => Results.Json(value, Json, statusCode: status);
 
     private static IResult Refuse(string detail) => Results.Problem(detail, statusCode: StatusCodes.Status400BadRequest);
 }

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 namespace Postern.Sandbox.Control;
 
 /// <summary>A fault on demand, as <c>POST /__sandbox/faults</c> takes it.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record Fault
 {
     /// <summary>The places a fault can strike: <c>token</c>, <c>par</c> and <c>revoke</c> at issuers, the rest at the platform.</summary>

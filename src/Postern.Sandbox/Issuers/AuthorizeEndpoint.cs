@@ -86,7 +86,8 @@ internal sealed class AuthorizeEndpoint(
         }
 
         return Results.SignIn(
-            issued.ForUser(visitor.User, scopes, visitor.SignedInAt), authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
+            issued.ForUser(visitor.User, scopes, visitor.SignedInAt),
+            authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
     }
 
     /// <summary>

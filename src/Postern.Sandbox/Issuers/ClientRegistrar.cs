@@ -40,7 +40,11 @@ internal sealed class ClientRegistrar(
         descriptor.Permissions.UnionWith(Endpoints());
         descriptor.Permissions.UnionWith(client.Service
             ? [Permissions.GrantTypes.ClientCredentials]
-            : [Permissions.GrantTypes.AuthorizationCode, Permissions.GrantTypes.RefreshToken, Permissions.ResponseTypes.Code, Permissions.Endpoints.Authorization]);
+            :
+            [
+                Permissions.GrantTypes.AuthorizationCode, Permissions.GrantTypes.RefreshToken,
+                Permissions.ResponseTypes.Code, Permissions.Endpoints.Authorization,
+            ]);
         descriptor.Permissions.UnionWith(
             (client.Scopes.Count > 0 ? client.Scopes : profile.Scopes).Select(scope => Permissions.Prefixes.Scope + scope));
         if (!client.Service)

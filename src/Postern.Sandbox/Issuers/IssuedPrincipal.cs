@@ -15,7 +15,7 @@ internal sealed class IssuedPrincipal(IssuerProfile profile, IssuerDirectory dir
         return Finish(identity, user);
     }
 
-    /// <summary>The person of a code or refresh token, with today's name and address, or <see langword="null"/> if there is none such now.</summary>
+    /// <summary>The person of a code or refresh token with today's name and address; <see langword="null"/> if unknown by now.</summary>
     /// <param name="narrower">Fewer scopes, where the client asked for fewer; none to keep what was granted.</param>
     public ClaimsPrincipal? Renew(ClaimsPrincipal granted, IReadOnlyCollection<string> narrower)
     {

@@ -64,7 +64,8 @@ internal sealed class Issuer : IAsyncDisposable
     }
 
     /// <summary>Makes tokens without a browser; <see langword="null"/> when there is no such person or client.</summary>
-    public async Task<OpenIddictResponse?> MintAsync(string? user, string client, IReadOnlyList<string> scopes, CancellationToken cancellation)
+    public async Task<OpenIddictResponse?> MintAsync(
+        string? user, string client, IReadOnlyList<string> scopes, CancellationToken cancellation)
     {
         await using var scope = _application.Services.CreateAsyncScope();
         return await scope.ServiceProvider.GetRequiredService<TokenMint>().MintAsync(user, client, scopes, cancellation);

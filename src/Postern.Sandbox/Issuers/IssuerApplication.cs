@@ -30,7 +30,8 @@ internal static class IssuerApplication
     /// <summary>Builds the application; it listens to <paramref name="server"/> alone.</summary>
     public static WebApplication Build(IssuerProfile profile, IssuerEnvironment environment, MountedServer server)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(IssuerApplication).Assembly.GetName().Name });
+        var builder = WebApplication.CreateEmptyBuilder(
+            new WebApplicationOptions { ApplicationName = typeof(IssuerApplication).Assembly.GetName().Name });
         var services = builder.Services;
         var clients = environment.Additions.AllClients().Where(client => client.Issuer == profile.Id).ToList();
         services.Replace(ServiceDescriptor.Singleton<IServer>(server));

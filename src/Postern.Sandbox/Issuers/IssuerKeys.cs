@@ -16,8 +16,8 @@ internal sealed record IssuerKeys(RsaSecurityKey Signing, SymmetricSecurityKey E
     {
         var rsa = RSA.Create();
         rsa.ImportFromPem(ReadOrCreate(Path.Combine(directory, profile.Id + ".signing.pem"), NewSigningKey));
-        var secret = Convert.FromBase64String(
-            ReadOrCreate(Path.Combine(directory, profile.Id + ".encryption.key"), () => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))));
+        var secret = Convert.FromBase64String(ReadOrCreate(
+            Path.Combine(directory, profile.Id + ".encryption.key"), () => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))));
         return new IssuerKeys(new RsaSecurityKey(rsa) { KeyId = KeyId(rsa) }, new SymmetricSecurityKey(secret));
     }
 

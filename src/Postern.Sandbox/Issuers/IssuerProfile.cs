@@ -80,7 +80,8 @@ internal sealed record IssuerProfile(string Id, string Title, string Path, strin
     };
 
     /// <summary>The company's own sign-in (OpenID Connect); it opens no data and asks no consent.</summary>
-    public static IssuerProfile Corporate { get; } = new("corp", "Skyline Airlines sign-in", "/corp", "corp-", ["openid", "profile", "email"])
+    public static IssuerProfile Corporate { get; } = new(
+        "corp", "Skyline Airlines sign-in", "/corp", "corp-", ["openid", "profile", "email"])
     {
         Authorize = "/corp/authorize",
         Token = "/corp/token",

@@ -4,6 +4,7 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
+using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace Postern.Sandbox.Issuers;
 
@@ -13,7 +14,8 @@ namespace Postern.Sandbox.Issuers;
 /// <item>a refresh token is spent once even by requests that race (<see cref="StrictRefresh"/>);</item>
 /// <item>revoking one token of a grant ends them all, RFC 7009 section 2.1 (<see cref="RevocationCascade"/>);</item>
 /// <item>code verifier and challenge have the syntax of RFC 7636 section 4 (<see cref="VerifierSyntax"/> and others);</item>
-/// <item>asking for more than was granted is <c>invalid_scope</c>, RFC 6749 section 5.2, and not the end of the grant (<see cref="WiderScope"/>);</item>
+/// <item>asking for more than was granted is <c>invalid_scope</c> and not the end of the grant, RFC 6749 section 5.2
+/// (<see cref="WiderScope"/>);</item>
 /// <item>a client assertion is accepted once, OIDC Core section 9 (<see cref="AssertionOnce"/>).</item>
 /// </list>
 /// The <c>plain</c> method and the lax lifetimes are switched off where the server is configured.
@@ -22,19 +24,26 @@ internal static partial class ProtocolGuards
 {
     public static OpenIddictServerBuilder AddProtocolGuards(this OpenIddictServerBuilder server) => server
         .AddEventHandler<ProcessSignInContext>(handler => handler
-            .UseScopedHandler<StrictRefresh>().SetOrder(OpenIddictServerHandlers.RedeemTokenEntry.Descriptor.Order - 500))
+            .UseScopedHandler<StrictRefresh>()
+            .SetOrder(RedeemTokenEntry.Descriptor.Order - 500))
         .AddEventHandler<HandleRevocationRequestContext>(handler => handler
-            .UseScopedHandler<RevocationCascade>().SetOrder(OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor.Order + 500))
+            .UseScopedHandler<RevocationCascade>()
+            .SetOrder(Revocation.RevokeToken.Descriptor.Order + 500))
         .AddEventHandler<ValidateTokenRequestContext>(handler => handler
-            .UseSingletonHandler<VerifierSyntax>().SetOrder(OpenIddictServerHandlers.Exchange.ValidateProofKeyForCodeExchangeParameters.Descriptor.Order + 500))
+            .UseSingletonHandler<VerifierSyntax>()
+            .SetOrder(Exchange.ValidateProofKeyForCodeExchangeParameters.Descriptor.Order + 500))
         .AddEventHandler<ValidateTokenRequestContext>(handler => handler
-            .UseSingletonHandler<WiderScope>().SetOrder(OpenIddictServerHandlers.Exchange.ValidateGrantedScopes.Descriptor.Order - 500))
+            .UseSingletonHandler<WiderScope>()
+            .SetOrder(Exchange.ValidateGrantedScopes.Descriptor.Order - 500))
         .AddEventHandler<ValidateAuthorizationRequestContext>(handler => handler
-            .UseSingletonHandler<ChallengeSyntax>().SetOrder(OpenIddictServerHandlers.Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor.Order + 500))
+            .UseSingletonHandler<ChallengeSyntax>()
+            .SetOrder(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor.Order + 500))
         .AddEventHandler<ValidatePushedAuthorizationRequestContext>(handler => handler
-            .UseSingletonHandler<PushedChallengeSyntax>().SetOrder(OpenIddictServerHandlers.Authentication.ValidatePushedProofKeyForCodeExchangeParameters.Descriptor.Order + 500))
+            .UseSingletonHandler<PushedChallengeSyntax>()
+            .SetOrder(Authentication.ValidatePushedProofKeyForCodeExchangeParameters.Descriptor.Order + 500))
         .AddEventHandler<ProcessAuthenticationContext>(handler => handler
-            .UseScopedHandler<AssertionOnce>().SetOrder(OpenIddictServerHandlers.ValidateClientAssertionIssuer.Descriptor.Order + 500));
+            .UseScopedHandler<AssertionOnce>()
+            .SetOrder(ValidateClientAssertionIssuer.Descriptor.Order + 500));
 
     /// <summary>RFC 7636 section 4.1: 43 to 128 unreserved characters.</summary>
     [GeneratedRegex("^[A-Za-z0-9._~-]{43,128}$(?!\n)")]
@@ -56,7 +65,8 @@ internal static partial class ProtocolGuards
                 return;
             }
 
-            var authentication = context.Transaction.GetProperty<ProcessAuthenticationContext>(typeof(ProcessAuthenticationContext).FullName!);
+            var authentication = context.Transaction.GetProperty<ProcessAuthenticationContext>(
+                typeof(ProcessAuthenticationContext).FullName!);
             if (authentication?.RefreshTokenPrincipal?.GetTokenId() is not { } id
                 || await tokens.FindByIdAsync(id, context.CancellationToken) is not { } token
                 || !await tokens.TryRedeemAsync(token, context.CancellationToken))

@@ -35,7 +35,8 @@ internal sealed class TokenEndpoint(IssuerDirectory directory, IssuedPrincipal i
         var caller = (await context.AuthenticateAsync(Scheme)).Principal!;
         if (directory.FindBySubject(caller.GetClaim(Claims.Subject)) is not { } user || !caller.HasScope(Scopes.OpenId))
         {
-            return Results.Challenge(Failure(Errors.InsufficientScope, "The token was not issued for a person with the openid scope."), [Scheme]);
+            return Results.Challenge(
+                Failure(Errors.InsufficientScope, "The token was not issued for a person with the openid scope."), [Scheme]);
         }
 
         var claims = new Dictionary<string, object>(StringComparer.Ordinal) { [Claims.Subject] = directory.SubjectOf(user) };

@@ -23,7 +23,8 @@ internal sealed class TokenMint(
 
     /// <summary>Makes tokens for a person, or for a client of its own when <paramref name="user"/> is <see langword="null"/>.</summary>
     /// <returns>The token response, or <see langword="null"/> when there is no such person or client.</returns>
-    public async Task<OpenIddictResponse?> MintAsync(string? user, string client, IReadOnlyList<string> scopes, CancellationToken cancellation)
+    public async Task<OpenIddictResponse?> MintAsync(
+        string? user, string client, IReadOnlyList<string> scopes, CancellationToken cancellation)
     {
         var person = directory.Find(user);
         if ((user is not null && person is null) || clients.All(known => known.Id != client))

@@ -11,7 +11,7 @@ namespace Postern.Sandbox.Issuers;
 /// <param name="User">Who.</param>
 /// <param name="Session">A random id of this sign-in, which forms are bound to.</param>
 /// <param name="SignedInAt">When.</param>
-/// <param name="SignedInFor">The digest of the authorization request the sign-in was for; it satisfies that request's <c>prompt=login</c>.</param>
+/// <param name="SignedInFor">The digest of the request the sign-in was for; it satisfies that request's <c>prompt=login</c>.</param>
 internal sealed record Visitor(DemoUser User, string Session, DateTimeOffset SignedInAt, string? SignedInFor)
 {
     private const string SessionClaim = "session";

@@ -36,7 +36,8 @@ internal static class ConsentPage
         var state = ScopeWords.IsRequired(scope) ? new Markup(" disabled") : Markup.Empty;
         return Markup.Of($"""
             <div class="scope">
-            <input type="checkbox" id="scope-{scope}" name="{AuthorizationRequest.Granted}" value="{scope}" checked{state} aria-describedby="reaches-{scope}">
+            <input type="checkbox" id="scope-{scope}" name="{AuthorizationRequest.Granted}" value="{scope}" checked{state}
+             aria-describedby="reaches-{scope}">
             <div><label for="scope-{scope}">{title} <code>{scope}</code></label><p id="reaches-{scope}">{reaches}</p></div>
             </div>
 

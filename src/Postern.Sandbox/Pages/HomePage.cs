@@ -12,7 +12,8 @@ internal static class HomePage
             <dl class="facts">
             {Markup.Join(profiles.Select(profile => Issuer(address, profile)))}
             </dl>
-            <p>Traffic log: <a href="/__sandbox/log"><code>/__sandbox/log</code></a> · pending faults: <a href="/__sandbox/faults"><code>/__sandbox/faults</code></a></p>
+            <p>Traffic log: <a href="/__sandbox/log"><code>/__sandbox/log</code></a><br>
+            Pending faults: <a href="/__sandbox/faults"><code>/__sandbox/faults</code></a></p>
             """));
 
     private static Markup Issuer(IssuerAddress address, IssuerProfile profile) => Markup.Of($"""

@@ -13,8 +13,8 @@ internal static class ScopeWords
         "profile" => ("See your name", $"The name “{user.Name}”."),
         "email" => ("See your email address", $"The address {user.Email}."),
         "sql" => ("Run queries as you", $"Reads tables with your own rights: {Rows(user)}. It can never see more than you can."),
-        "all-apis" => ("Use every interface as you", "Queries, files, jobs and settings: whatever you may do yourself. Rarely needed for dashboards."),
-        "offline_access" => ("Stay connected while you are away", "Lets dashboards refresh without asking you again, until you or an administrator end it."),
+        "all-apis" => ("Use every interface as you", "Queries, files, jobs, settings: whatever you may do yourself. Dashboards rarely need it."),
+        "offline_access" => ("Stay connected while you are away", "Dashboards refresh without asking you again, until you or an administrator end it."),
         _ => (scope, "An interface this page has no words for."),
     };
 

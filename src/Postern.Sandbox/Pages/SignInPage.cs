@@ -9,7 +9,8 @@ internal static class SignInPage
         StatusCodes.Status200OK, $"Sign in to {profile.Title}", profile.Id, Markup.Of($"""
             <p class="issuer">{profile.Title}</p>
             <h1>Who are you?</h1>
-            <p><strong>{client.Name}</strong> at <span class="site">{client.Site}</span> asks you to sign in. Pick a demo account; there are no passwords here.</p>
+            <p><strong>{client.Name}</strong> at <span class="site">{client.Site}</span> asks you to sign in.
+            Pick a demo account; there are no passwords here.</p>
             <form method="post" action="{profile.SignIn}">
             <input type="hidden" name="return_to" value="{request.Url}">
             <ul class="people">

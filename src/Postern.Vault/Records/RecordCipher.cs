@@ -10,6 +10,8 @@ namespace Postern.Vault;
 /// </summary>
 internal static class RecordCipher
 {
+    // Tokens fit; what is longer gets a buffer of its own, and only once the commitment fits.
+    private const int OnStack = 4096;
     private const int PrkLength = SHA512.HashSizeInBytes;
     private const int LabelLength = 9;
     private const int InfoLength = 2 + LabelLength + SHA512.HashSizeInBytes;
@@ -63,7 +65,7 @@ internal static class RecordCipher
         Span<byte> recordKey = stackalloc byte[RecordFormat.KeyLength];
         Span<byte> commitment = stackalloc byte[RecordFormat.CommitmentLength];
         var length = record.Length - RecordFormat.Overhead;
-        byte[]? plaintext = null;
+        Span<byte> plaintext = length <= OnStack ? stackalloc byte[length] : [];
         try
         {
             Derive(key, suite, record.Slice(RecordFormat.SaltOffset, RecordFormat.SaltLength), associatedData, recordKey, commitment);
@@ -73,7 +75,8 @@ internal static class RecordCipher
                 return null;
             }
 
-            plaintext = GC.AllocateUninitializedArray<byte>(length, pinned: true);
+            if (length > OnStack)
+                plaintext = GC.AllocateUninitializedArray<byte>(length, pinned: true);
             using var gcm = new AesGcm(recordKey, RecordFormat.TagLength);
             gcm.Decrypt(
                 record.Slice(RecordFormat.NonceOffset, RecordFormat.NonceLength),

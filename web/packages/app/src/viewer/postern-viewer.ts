@@ -5,9 +5,9 @@
 import { LitElement, type PropertyValues, type TemplateResult, html, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { keyed } from "lit/directives/keyed.js";
-import { styleMap } from "lit/directives/style-map.js";
 import { callJson, problemOf } from "../shared/api.ts";
 import { openChangeFeed } from "../shared/change-feed.ts";
+import { cssom } from "../shared/cssom.ts";
 import { ConnectWindow } from "../shared/connect-window.ts";
 import { applyTheme } from "../shared/theme.ts";
 import { baseStyles, icon } from "../shared/ui.ts";
@@ -376,7 +376,7 @@ export class PosternViewer extends LitElement {
         ${page.rows.map((tiles) => {
           const spans = spansOf(tiles);
           return html`<div class="row">${tiles.map((tile, index) => html`
-            <pn-tile class=${tile.kind} style=${styleMap({ "--span": String(spans[index]) })} .tile=${tile} .pool=${this.#pool} workbook=${this.workbook}
+            <pn-tile class=${tile.kind} ${cssom({ "--span": String(spans[index]) })} .tile=${tile} .pool=${this.#pool} workbook=${this.workbook}
               .controls=${valuesFor(workbook.queries[tile.query], page.controls, this.values)}></pn-tile>`)}</div>`;
         })}
       </div>`)}`;

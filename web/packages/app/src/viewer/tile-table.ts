@@ -2,7 +2,7 @@
 import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from "@tanstack/virtual-core";
 import { LitElement, type PropertyValues, css, html, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
-import { styleMap } from "lit/directives/style-map.js";
+import { cssom } from "../shared/cssom.ts";
 import { baseStyles, icon } from "../shared/ui.ts";
 import { type Result, type ResultColumn, columnNamed } from "./result.ts";
 import { type SortOrder, sortedRows } from "./table-sort.ts";
@@ -128,7 +128,7 @@ export class TileTable extends LitElement {
 
   #space(height: number, columns: number) {
     if (height <= 0) return nothing;
-    return html`<tr class="space" aria-hidden="true"><td colspan=${columns} style=${styleMap({ height: `${height}px` })}></td></tr>`;
+    return html`<tr class="space" aria-hidden="true"><td colspan=${columns} ${cssom({ height: `${height}px` })}></td></tr>`;
   }
 
   #sort(column: ResultColumn): void {

@@ -59,7 +59,7 @@ export class TileElement extends LitElement {
     if (state.status === "error") this.#shown = undefined;
     const loading = state.status === "loading";
     return html`
-      <section class="card tile ${this.tile.kind} ${loading && this.#shown ? "stale" : ""}" aria-busy=${loading ? "true" : "false"}
+      <article class="card tile ${this.tile.kind} ${loading && this.#shown ? "stale" : ""}" aria-busy=${loading ? "true" : "false"}
         aria-labelledby="title">
         ${loading && this.#shown ? html`<div class="progress"></div>` : nothing}
         <header>
@@ -68,7 +68,7 @@ export class TileElement extends LitElement {
         </header>
         <div class="body">${state.status === "error" ? this.#error(state.problem) : this.#shown ? this.#content(this.#shown) : this.#skeleton()}</div>
         ${this.exportProblem ? html`<div class="notice bad" role="alert">${problemText(this.exportProblem)}</div>` : nothing}
-      </section>`;
+      </article>`;
   }
 
   #actions() {
