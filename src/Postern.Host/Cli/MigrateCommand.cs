@@ -1,0 +1,26 @@
+using System.CommandLine;
+using Postern.Host.Composition;
+using Postern.Store;
+
+namespace Postern.Host.Cli;
+
+/// <summary><c>postern migrate</c>: brings the database's schema up to date and ends.</summary>
+internal static class MigrateCommand
+{
+    public static Command Create()
+    {
+        var config = Configured.ConfigOption();
+        var command = new Command("migrate", "Brings the database's schema up to date. Any number of nodes may do so at once.") { config };
+        command.SetAction(async (result, cancellation) =>
+        {
+            if (Configured.Read(result.GetValue(config), result.InvocationConfiguration.Error) is not { } settings)
+                return Configured.BadConfiguration;
+            Directory.CreateDirectory(Path.GetDirectoryName(settings.Store.File)!);
+            await using var rooms = PosternApplication.BuildRooms(settings);
+            await rooms.GetRequiredService<PosternStore>().MigrateAsync(cancellation);
+            await result.InvocationConfiguration.Output.WriteLineAsync("The schema is up to date.");
+            return Configured.Ok;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,88 @@
+using Microsoft.AspNetCore.HttpOverrides;
+using Postern.Gateway;
+using Postern.Grants;
+using Postern.Host.Configuration;
+using Postern.Model;
+using Postern.OAuth;
+using Postern.Store;
+using Postern.Vault;
+using Postern.Warehouse;
+
+namespace Postern.Host.Composition;
+
+/// <summary>The composition root: which rooms a process has, and with which settings. No logic.</summary>
+internal static class PosternApplication
+{
+    /// <summary>The gateway with all its rooms.</summary>
+    public static WebApplication Build(PosternSettings settings, string frontEnd, Uri listen)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+        builder.WebHost.UseUrls(listen.AbsoluteUri);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 1024 * 1024;
+        });
+        builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Information)
+            .AddFilter("Microsoft", LogLevel.Warning)
+            // Request lines of the callback hold codes and states; the framework's own request logs stay off at every level.
+            .AddFilter("Microsoft.AspNetCore.Hosting", LogLevel.Error)
+            .AddFilter("System.Net.Http", LogLevel.None);
+
+        AddRooms(builder.Services, settings);
+        builder.Services.AddPostern(new GatewayOptions { PublicOrigin = settings.PublicOrigin, FrontEnd = frontEnd });
+
+        var app = builder.Build();
+        TrustProxies(app, settings);
+        app.MapPostern();
+        return app;
+    }
+
+    /// <summary>The rooms without the gateway, for commands that work on the store.</summary>
+    public static ServiceProvider BuildRooms(PosternSettings settings)
+    {
+        var services = new ServiceCollection();
+        services.AddLogging(logging => logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning));
+        AddRooms(services, settings);
+        return services.BuildServiceProvider();
+    }
+
+    private static void AddRooms(IServiceCollection services, PosternSettings settings)
+    {
+        services.AddSingleton(settings);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<IChance, SystemChance>();
+        services.AddSingleton<IEventListener, EventLog>();
+        services.AddPosternStore(new StoreOptions { ConnectionString = settings.Store.ConnectionString, Node = settings.Node.Name });
+        services.AddVault(new VaultOptions
+        {
+            Deployment = settings.KeyStore.Deployment,
+            FileKeyring = new FileKeyringOptions
+            {
+                Directory = settings.KeyStore.Directory,
+                ForbiddenDirectories = [Path.GetDirectoryName(settings.Store.File)!],
+            },
+        });
+        services.AddOAuthClient();
+        services.AddGrants(new GrantOptions { Node = settings.Node.Name });
+        // Platforms on this machine are for sandboxes; a configuration without one never connects to loopback.
+        var loopback = settings.Tenants.Any(tenant => tenant.Connections.Any(connection => connection.Endpoint.IsLoopback));
+        services.AddWarehouse(provider => new HttpMessageInvoker(
+            provider.GetRequiredService<OutboundHttp>().Handler(loopback ? OutboundReach.PublicAndLoopback : OutboundReach.Public), disposeHandler: false));
+    }
+
+    private static void TrustProxies(WebApplication app, PosternSettings settings)
+    {
+        if (settings.TrustedProxies.IsEmpty)
+            return;
+        var forwarded = new ForwardedHeadersOptions
+        {
+            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost,
+        };
+        forwarded.KnownProxies.Clear();
+        forwarded.KnownIPNetworks.Clear();
+        foreach (var network in settings.TrustedProxies)
+            forwarded.KnownIPNetworks.Add(network);
+        app.UseForwardedHeaders(forwarded);
+    }
+}
