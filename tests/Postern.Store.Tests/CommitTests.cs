@@ -132,18 +132,21 @@ public sealed class CommitTests
     public async Task Commit_CancelledWhileQueued_WritesNothing()
     {
         await using var fixture = await StoreFixture.StartAsync();
+        var node = fixture.AddNode("two", o => o with { BatchSize = 1 }).GetRequiredService<PosternStore>();
         await using var blocker = new SqliteConnection(fixture.ConnectionString);
         await blocker.OpenAsync(Cancellation);
         var held = blocker.BeginTransaction(deferred: false);
-        var first = fixture.Store.RecordAsync(Given.Event(EventKind.SignedIn), Cancellation);
-        // The first one may or may not share its batch with the second; a cancelled token is refused either way.
-        using var cancelled = new CancellationTokenSource();
-        await cancelled.CancelAsync();
+        // The file is locked and a batch takes one: the second commit has not begun, whatever the writer's thread does.
+        var first = node.RecordAsync(Given.Event(EventKind.SignedIn), Cancellation);
+        using var cancelling = new CancellationTokenSource();
+        var second = node.RecordAsync(Given.Event(EventKind.SignedOut), cancelling.Token);
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => fixture.Store.RecordAsync(Given.Event(EventKind.SignedOut), cancelled.Token));
+        await cancelling.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
         await held.RollbackAsync(Cancellation);
         await first;
-
+        await node.RecordAsync(Given.Event(EventKind.SignedIn), Cancellation);
         Assert.Equal(0, await fixture.ScalarAsync<long>("SELECT COUNT(*) FROM event_leaves WHERE kind = 102"));
     }
 
