@@ -4,10 +4,13 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Postern.Store;
 
 /// <summary>Brings the schema up to date, one process at a time.</summary>
-internal sealed class Migrator(SqliteDialect dialect, TimeProvider time)
+internal sealed class Migrator(SqliteDialect dialect)
 {
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    // Real time, whatever clock the store runs on: another process is waited for.
+    private readonly TimeProvider time = TimeProvider.System;
 
     public async Task MigrateAsync(CancellationToken cancellation)
     {
