@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using Postern.Model;
 
 namespace Postern.OAuth;
 
@@ -46,6 +47,9 @@ public sealed class OutboundHttp : IDisposable
         publicPool = Pool(OutboundReach.Public);
         loopbackPool = Pool(OutboundReach.PublicAndLoopback);
     }
+
+    /// <summary>How far a connection's own requests may reach: to loopback only where its settings allow that and its issuer is there.</summary>
+    public static OutboundReach ReachOf(AuthorizationSettings settings) => Endpoints.ReachOf(settings);
 
     /// <summary>The pool of a reach, for callers that send <see cref="HttpRequestMessage"/>s themselves. Do not dispose it.</summary>
     public HttpMessageHandler Handler(OutboundReach reach) => reach == OutboundReach.PublicAndLoopback ? loopbackPool : publicPool;

@@ -59,7 +59,7 @@ internal sealed class World : IAsyncDisposable
     public async Task<ValidatedCallback> CallbackAsync(string code = "marker-code")
     {
         var request = await BeginAsync();
-        return Judge($"code={code}&state={request.Pending.State.Reveal()}", request.Pending).Value();
+        return Judge($"code={Uri.EscapeDataString(code)}&state={request.Pending.State.Reveal()}", request.Pending).Value();
     }
 
     public Outcome<ValidatedCallback> Judge(string query, PendingAuthorization pending, string receivedAt = RedirectUri)
