@@ -65,7 +65,7 @@ export class ConnectionCard extends LitElement {
         ${item("Connected as", grant.principal)}
         ${item("Permission given", html`<time datetime=${grant.grantedAt}>${moment(grant.grantedAt)}</time>`)}
         ${item("Last used", grant.lastUsedAt ? html`<time datetime=${grant.lastUsedAt} title=${moment(grant.lastUsedAt)}>${relative(grant.lastUsedAt)}</time>` : "Not yet")}
-        ${grant.accessTokenExpiresAt ? item("Access token ends", html`<time datetime=${grant.accessTokenExpiresAt}>${clock(grant.accessTokenExpiresAt)}</time>, renewed while in use`) : nothing}
+        ${grant.accessTokenExpiresAt ? item("Access token ends", html`<time datetime=${grant.accessTokenExpiresAt}>${clock(grant.accessTokenExpiresAt)}</time> <span class="muted">(renewed while in use)</span>`) : nothing}
       </dl>
       ${grant.scopes.length > 0 ? html`
         <div><h4>What it reaches</h4>

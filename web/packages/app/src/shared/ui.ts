@@ -18,7 +18,7 @@ export const baseStyles = css`
     display: inline-flex; align-items: center; justify-content: center; gap: 0.5em;
     min-block-size: 2.5rem; padding: 0.45rem 1rem; border-radius: var(--pn-radius-small);
     border: 1px solid var(--pn-line-strong); background: var(--pn-surface); color: var(--pn-ink);
-    font-weight: 550; text-decoration: none; cursor: pointer; transition: background-color 120ms, border-color 120ms;
+    font-weight: 550; text-decoration: none; white-space: nowrap; cursor: pointer; transition: background-color 120ms, border-color 120ms;
   }
   .button:hover { background: var(--pn-sunken); }
   .button.primary { border-color: var(--pn-accent); background: var(--pn-accent); color: var(--pn-on-accent); }

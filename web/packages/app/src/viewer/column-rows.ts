@@ -38,8 +38,21 @@ export function columnRows(result: Result, wallClock: boolean): object[] {
 }
 
 function wallClockValues(column: ResultColumn): ArrayLike<unknown> {
-  const calendar = column.type === "date" || (column.type === "timestamp" && !column.zoned);
-  return calendar ? Array.from(column.values, (value) => (typeof value === "number" ? wallClock(value) : value)) : column.values;
+  return isCalendar(column) ? Array.from(column.values, (value) => (typeof value === "number" ? wallClock(value) : value)) : column.values;
+}
+
+/** True for days and for timestamps without a zone: they are read as written, in whatever zone the reader is. */
+export function isCalendar(column: Pick<ResultColumn, "type" | "zoned">): boolean {
+  return column.type === "date" || (column.type === "timestamp" && !column.zoned);
+}
+
+/** The reverse of {@link wallClock}. */
+export function calendarMoment(local: number): number {
+  const d = new Date(local);
+  const utc = new Date(0);
+  utc.setUTCFullYear(d.getFullYear(), d.getMonth(), d.getDate());
+  utc.setUTCHours(d.getHours(), d.getMinutes(), d.getSeconds(), d.getMilliseconds());
+  return utc.getTime();
 }
 
 /** The local moment that reads on a clock what `utc` reads in UTC, in milliseconds. */

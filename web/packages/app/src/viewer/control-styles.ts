@@ -3,7 +3,8 @@ import { css } from "lit";
 /** Look of every control. */
 export const controlStyles = css`
   .field { display: grid; gap: 0.25rem; min-inline-size: 0; border: 0; margin: 0; padding: 0; align-content: start; }
-  .label, legend { padding: 0; font-size: 0.8125rem; font-weight: 550; color: var(--pn-muted); }
+  legend { margin-block-end: 0.25rem; }
+  .label, legend { padding: 0; line-height: 1.5; font-size: 0.8125rem; font-weight: 550; color: var(--pn-muted); }
   .fault { font-size: 0.8125rem; color: var(--pn-bad); max-inline-size: 18rem; }
 
   input:not([type="checkbox"], [type="radio"]), select, .opener {

@@ -3,8 +3,8 @@ import { LitElement, type PropertyValues, css, html } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { onThemeChange, resolveColor } from "../shared/theme.ts";
 import { baseStyles } from "../shared/ui.ts";
-import { columnRows } from "./column-rows.ts";
-import { type Result } from "./result.ts";
+import { calendarMoment, columnRows, isCalendar } from "./column-rows.ts";
+import { type Result, columnNamed } from "./result.ts";
 import { Tooltip } from "./tooltip.ts";
 import { type ChartColors, chartConfig, prepareSpec } from "./vega-spec.ts";
 import type { Chart } from "./vega.ts";
@@ -87,14 +87,13 @@ export class TileChart extends LitElement {
       const colors = this.#colors();
       const { spec, fluid, utc } = prepareSpec(this.spec, this.result, colors);
       const config = chartConfig(colors, getComputedStyle(this).fontFamily);
-      const labels = new Map(this.result.columns.map(({ name, label }) => [name, label]));
       this.#chart?.dispose();
       this.#chart = undefined;
       const surface = document.createElement("div");
       this.plot.replaceChildren(surface);
       const chart = await drawChart(
         surface, spec, config, columnRows(this.result, !utc), this.description, fluid ? Math.floor(this.clientWidth) || 300 : undefined,
-        (event, entries) => this.#tooltip?.show(event, entries?.map(([name, value]) => [labels.get(name) ?? name, value]) ?? null),
+        (event, entries, row) => this.#tooltip?.show(event, entries?.map(([name, text]) => tooltipLine(this.result, name, text, row, utc)) ?? null),
       );
       if (turn !== this.#drawing) {
         chart.dispose();
@@ -119,4 +118,13 @@ export class TileChart extends LitElement {
       series: Array.from({ length: 8 }, (_, index) => color(`series-${index + 1}`)),
     };
   }
+}
+
+/** Label and text as the column's contract says, where the tooltip shows a column as it is. */
+function tooltipLine(result: Result, name: string, text: string, row: Readonly<Record<string, unknown>>, utc: boolean): [string, string] {
+  const column = columnNamed(result, name);
+  if (!column) return [name, text];
+  const value = row[name];
+  if (typeof value !== "number") return [column.label, text];
+  return [column.label, column.format(isCalendar(column) && !utc ? calendarMoment(value) : value)];
 }

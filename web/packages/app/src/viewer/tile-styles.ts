@@ -8,7 +8,7 @@ export const tileStyles = css`
   h3 { font-size: 0.9375rem; font-weight: 600; line-height: 1.3; }
   .value header { min-block-size: 0; }
   .value h3 { color: var(--pn-muted); font-weight: 500; font-size: 0.875rem; }
-  .actions { display: flex; gap: 0.25rem; margin-inline-end: -0.5rem; }
+  .actions { display: flex; flex: none; gap: 0.25rem; margin-inline-end: -0.5rem; }
   .actions [aria-pressed="true"] { background: var(--pn-accent-wash); color: var(--pn-accent); }
   .describe { font-size: 0.8125rem; margin-block: -0.35rem 0.5rem; }
   .body { flex: 1; min-inline-size: 0; transition: opacity 150ms; }

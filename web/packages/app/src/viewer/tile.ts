@@ -89,7 +89,7 @@ export class TileElement extends LitElement {
   #content(result: Result) {
     const { tile } = this;
     if (result.rows === 0) {
-      return html`<div class="empty muted">${icon("empty")}<p>No rows match. With these filters there is nothing you may see.</p></div>`;
+      return html`<div class="empty muted">${icon("empty")}<p>No rows match. There is nothing here that you may see with these filters.</p></div>`;
     }
     if (tile.kind === "value") {
       return html`<pn-value .result=${result} field=${tile.field} .format=${tile.format} .description=${tile.describe}></pn-value>`;

@@ -46,6 +46,8 @@ export function prepareSpec(spec: Json, result: Result, colors: ChartColors): Pr
     }
   });
   for (const kind of ["axes", "legends"]) relabel(copy, kind, labels);
+  calmAxes(copy);
+  layLegends(copy);
   return { spec: copy, fluid, utc: /"type":"utc"|\butc[A-Z]\w*\(/.test(JSON.stringify(spec)) };
 }
 
@@ -82,6 +84,30 @@ function relabel(spec: Json, kind: string, labels: ReadonlyMap<string, string>):
   });
 }
 
+/** Vega-Lite draws a grid for both axes; upright lines at arbitrary dates say nothing. */
+function calmAxes(spec: Json): void {
+  const scales = (spec["scales"] as Json[] | undefined) ?? [];
+  const times = new Set(scales.filter(({ type }) => type === "time" || type === "utc").map(({ name }) => name));
+  walk(spec, (node) => {
+    for (const axis of (node["axes"] as Json[] | undefined) ?? []) {
+      if (times.has(axis["scale"]) && axis["gridOpacity"] === undefined) axis["gridOpacity"] = 0;
+    }
+  });
+}
+
+/** A legend without a place of its own goes above the chart, in as many columns as fit, and does not grow without end. */
+function layLegends(spec: Json): void {
+  walk(spec, (node) => {
+    for (const legend of (node["legends"] as Json[] | undefined) ?? []) {
+      if (legend["orient"] !== undefined) continue;
+      legend["orient"] = "top";
+      legend["direction"] = "horizontal";
+      legend["columns"] ??= { signal: "max(1, floor(width / 96))" };
+      legend["symbolLimit"] ??= 24;
+    }
+  });
+}
+
 function walk(value: unknown, visit: (node: Json) => void): void {
   if (typeof value !== "object" || value === null) return;
   if (!Array.isArray(value)) visit(value as Json);
@@ -101,7 +127,7 @@ export function chartConfig(colors: ChartColors, font: string): Json {
       tickSize: 4, labelPadding: 6, titlePadding: 10,
     },
     axisBand: { grid: false },
-    legend: { ...text, symbolType: "circle", symbolSize: 70, orient: "top", rowPadding: 4, columnPadding: 14, labelLimit: 140 },
+    legend: { ...text, symbolType: "circle", symbolSize: 70, rowPadding: 4, columnPadding: 14, labelLimit: 140 },
     title: { color: colors.ink, font, fontSize: 13, subtitleColor: colors.muted },
     line: { strokeWidth: 2 },
     text: { fill: colors.ink, font },

@@ -32,8 +32,8 @@ const loader: Loader = { load: refuse, sanitize: refuse, http: refuse, file: ref
 
 const quiet = 0;
 
-/** Receives what the pointer is over, as name and text; `null` when it left. */
-export type TooltipSink = (event: MouseEvent, entries: [string, string][] | null) => void;
+/** Receives what the pointer is over, as name and text, with the row it stands for; `null` when it left. */
+export type TooltipSink = (event: MouseEvent, entries: [string, string][] | null, row: Readonly<Record<string, unknown>>) => void;
 
 /** A drawn chart. */
 export interface Chart {
@@ -49,7 +49,8 @@ export async function drawChart(
   container: Element, spec: object, config: object, rows: readonly object[], description: string, width: number | undefined,
   onTooltip: TooltipSink,
 ): Promise<Chart> {
-  const tooltip: TooltipHandler = (_, event, __, value) => onTooltip(event, entriesOf(value));
+  const tooltip: TooltipHandler = (_, event, item, value) =>
+    onTooltip(event, entriesOf(value), (item as { datum?: Record<string, unknown> } | null)?.datum ?? {});
   const view = new View(parse(spec, config, { ast: true }), {
     loader, tooltip, expr: expressionInterpreter, renderer: "svg", hover: true, logLevel: quiet,
   });
