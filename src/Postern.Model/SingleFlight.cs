@@ -29,7 +29,8 @@ public sealed class SingleFlight<TKey, TResult>(TimeSpan timeout, TimeProvider t
         using var deadline = new CancellationTokenSource(timeout, time);
         try
         {
-            return await work(deadline.Token);
+            // Also work that ignores its token is given up: the next caller starts anew instead of waiting for it for ever.
+            return await work(deadline.Token).WaitAsync(deadline.Token);
         }
         catch (OperationCanceledException cancelled) when (deadline.IsCancellationRequested)
         {

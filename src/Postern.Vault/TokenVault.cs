@@ -50,12 +50,15 @@ public sealed class TokenVault : IDisposable
     /// <inheritdoc cref="SealAsync(RecordContext, SecretBytes, CancellationToken)"/>
     public ValueTask<byte[]> SealAsync(RecordContext context, ReadOnlySpan<byte> plaintext, CancellationToken cancellation)
     {
-        var record = new byte[SealedLength(plaintext.Length)];
+        var length = SealedLength(plaintext.Length);
         if (!keys.TryActive(context.Tenant, out var lease))
             return SealCopyAsync(context, new SecretBytes(plaintext), cancellation);
         using (lease)
+        {
+            var record = new byte[length];
             Seal(lease.Key, context, plaintext, record);
-        return new(record);
+            return new(record);
+        }
     }
 
     /// <summary>Seals into a buffer of at least <see cref="SealedLength"/> bytes and returns the record's length; allocates no array.</summary>

@@ -59,13 +59,12 @@ internal sealed class KeyCache : IDisposable
         }
     }
 
-    /// <summary>Puts a key in and takes over its first reference; false, and the reference stays the caller's, when something was forgotten since <paramref name="seen"/>.</summary>
+    /// <summary>Puts a key in and takes over its first reference; false, and the reference stays the caller's, when something was forgotten since <paramref name="seen"/> or all is.</summary>
     public bool TryPut(TenantId tenant, TenantKey key, long seen)
     {
         lock (gate)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
-            if (seen != epoch)
+            if (disposed || seen != epoch)
                 return false;
             var now = time.GetTimestamp();
             if (keys.Remove((tenant, key.Version), out var old))

@@ -93,7 +93,7 @@ internal sealed class TenantKeys(
     {
         var version = chance.NewId();
         var secret = NewKey();
-        var kept = false;
+        TenantKey? key = null;
         try
         {
             var wrapping = await AskKeyStoreAsync(
@@ -104,16 +104,18 @@ internal sealed class TenantKeys(
                 return null;
 
             VaultLog.TenantKeyCreated(log, tenant, version, wrapped.RootKeyId);
-            var key = new TenantKey(version, secret);
-            kept = cache.TryPut(tenant, key, seen);
-            if (!kept)
+            key = new TenantKey(version, secret);
+            if (!cache.TryPut(tenant, key, seen))
+            {
+                key.Release();
                 return null;
+            }
             cache.NoteActive(tenant, version, seen);
             return key;
         }
         finally
         {
-            if (!kept)
+            if (key is null)
                 secret.Dispose();
         }
     }

@@ -34,6 +34,15 @@ public sealed class KeyringDocumentTests : IDisposable
     }
 
     [Fact]
+    public void Document_InTheReference_IsOne()
+    {
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "reference", "vault-record-format.md"));
+        var block = page.Split("```json\n")[1].Split("```")[0];
+        using var document = KeyringDocument.Parse(Encoding.UTF8.GetBytes(block));
+        Assert.Equal(block.TrimEnd(), Encoding.UTF8.GetString(document.ToUtf8()));
+    }
+
+    [Fact]
     public void Document_CutAnywhere_IsRefused()
     {
         var bytes = Encoding.UTF8.GetBytes(Whole);
