@@ -62,7 +62,7 @@ public sealed class BoundQuery
     /// <summary>The values.</summary>
     public ImmutableArray<BoundParameter> Parameters { get; }
 
-    /// <summary>What the result must look like; see <see cref="ResultContract"/>.</summary>
+    /// <summary>What the result must look like: these columns, in this order.</summary>
     public ImmutableArray<ColumnContract> Columns { get; }
 
     /// <summary>Rows the result may have.</summary>
