@@ -2,15 +2,6 @@ using Postern.Model;
 
 namespace Postern.Policy;
 
-/// <summary>What kind of session asks.</summary>
-public enum SessionKind
-{
-    /// <summary>A person who signed in at Postern itself.</summary>
-    Portal,
-    /// <summary>A frame in a host application's page: one workbook and nothing else.</summary>
-    Frame,
-}
-
 /// <summary>Who asks, and what their session and tenant let them reach.</summary>
 /// <param name="Subject">The person.</param>
 /// <param name="Kind">The kind of session.</param>

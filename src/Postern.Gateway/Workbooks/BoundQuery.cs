@@ -62,7 +62,7 @@ public sealed class BoundQuery
     /// <summary>The values.</summary>
     public ImmutableArray<BoundParameter> Parameters { get; }
 
-    /// <summary>What the result must look like: these columns, in this order.</summary>
+    /// <summary>What the result must look like.</summary>
     public ImmutableArray<ColumnContract> Columns { get; }
 
     /// <summary>Rows the result may have.</summary>

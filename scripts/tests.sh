@@ -1,0 +1,98 @@
+# The groups of ./test. Each runner's own summary is read for its counts; a runner that says nothing counts as failed.
+
+passed=0 failed=0 skipped=0
+logs=artifacts/test-logs
+mkdir -p "$logs"
+
+# Runs one test executable: dotnet_suite NAME [filter arguments …]
+dotnet_suite() {
+  local name=$1; shift
+  local log="$logs/$name${SUITE_SUFFIX:-}.log"
+  echo "── $name ${*:+($*)}"
+  dotnet build "tests/$name" -v q --nologo -clp:NoSummary >"$log" 2>&1 || { tail -n 30 "$log"; failed=$((failed + 1)); return; }
+  "artifacts/bin/$name/debug/$name" --no-progress --no-ansi "$@" >>"$log" 2>&1
+  local code=$?
+  local ok bad skip
+  ok=$(sed -nE 's/^ *succeeded: *([0-9]+).*/\1/p' "$log" | tail -n 1)
+  bad=$(sed -nE 's/^ *failed: *([0-9]+).*/\1/p' "$log" | tail -n 1)
+  skip=$(sed -nE 's/^ *skipped: *([0-9]+).*/\1/p' "$log" | tail -n 1)
+  count "$name" "$code" "${ok:-}" "${bad:-}" "${skip:-}" "$log"
+}
+
+# Runs an npm script of web/ whose output ends with "N passed, N failed" or vitest's "Tests  N passed".
+web_suite() {
+  local script=$1 log="$logs/web-${1//:/-}.log"
+  echo "── web $script"
+  (cd web && npm run --silent "$script") >"$log" 2>&1
+  local code=$? ok bad
+  ok=$(sed -E 's/\x1b\[[0-9;]*m//g' "$log" | sed -nE 's/^ *(Tests +)?.*[^0-9]?([0-9]+) passed.*/\2/p' | tail -n 1)
+  bad=$(sed -E 's/\x1b\[[0-9;]*m//g' "$log" | sed -nE 's/^.*[^0-9]([0-9]+) failed.*/\1/p' | tail -n 1)
+  count "web $script" "$code" "${ok:-}" "${bad:-0}" 0 "$log"
+}
+
+count() {
+  local name=$1 code=$2 ok=$3 bad=$4 skip=$5 log=$6
+  if [ -z "$ok" ] || { [ "$ok" = 0 ] && [ "${bad:-0}" = 0 ] && [ "${skip:-0}" = 0 ]; }; then
+    echo "   $name printed no count of tests (exit $code); its output:"; tail -n 40 "$log"
+    failed=$((failed + 1)); return
+  fi
+  echo "   $ok passed, ${bad:-0} failed, ${skip:-0} skipped"
+  if [ "${bad:-0}" != 0 ] || { [ "$code" != 0 ] && [ "$code" != 8 ]; }; then
+    grep -nE '^(failed|\[FAIL\]|FAIL| *✗|.*\[FAIL\])' "$log" | head -n 40; tail -n 60 "$log"
+    [ "${bad:-0}" = 0 ] && bad=1
+  fi
+  passed=$((passed + ok)); failed=$((failed + ${bad:-0})); skipped=$((skipped + ${skip:-0}))
+}
+
+# Debian packages, installed when this is root and they are missing.
+need_packages() {
+  local missing=() pair
+  for pair in "$@"; do
+    command -v "${pair#*:}" >/dev/null || [ -x "${pair#*:}" ] || missing+=("${pair%%:*}")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing ${missing[*]} …"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >"$logs/apt.log" 2>&1 && return 0
+    tail -n 20 "$logs/apt.log"
+  fi
+  fail "These packages are missing: ${missing[*]}. Install them with your system's package manager and run this again."
+}
+
+group_unit() {
+  build_web
+  local room
+  for room in Model Policy OAuth Vault Audit Store Warehouse Grants Gateway Host Sandbox; do
+    dotnet_suite "Postern.$room.Tests"
+  done
+  web_suite test
+}
+
+group_store() { :; }
+
+group_cluster() { dotnet_suite Postern.Cluster.Tests; }
+
+group_browser() {
+  need_packages chromium:chromium
+  build_web
+  web_suite test:browser
+  dotnet_suite Postern.Browser.Tests
+}
+
+group_fuzz() { :; }
+
+group_bench() {
+  build_web
+  dotnet run -c Release --project bench/Postern.Bench
+}
+
+report() {
+  echo
+  if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then
+    echo "A skipped test counts as failed where CI=true."
+    failed=$((failed + skipped))
+  fi
+  [ $((passed + failed)) -gt 0 ] || { echo "No test ran."; failed=1; }
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" -eq 0 ]
+}

@@ -1,0 +1,27 @@
+using Microsoft.AspNetCore.Http;
+using Postern.Model;
+
+namespace Postern.Gateway.Http;
+
+/// <summary>
+/// The one place where the gateway writes a secret of its own making out of the process: session and binding secrets into cookies,
+/// handles, codes and confirmations into the answers that are for exactly one window or back end. No token ever passes here.
+/// </summary>
+internal static class Cookies
+{
+    private const string BindingPrefix = "__Host-postern-b-";
+
+#pragma warning disable RS0030 // Revealing is for Vault, OAuth and Grants; these secrets are made to be sent to one browser, once.
+    public static string Value(SecretText secret) => secret.Reveal();
+#pragma warning restore RS0030
+
+    /// <summary>Binds a browser to the answer it will bring back, ten minutes at most.</summary>
+    public static void SetBinding(HttpResponse response, string name, SecretText binding) =>
+        response.Headers.Append("Set-Cookie", $"{BindingPrefix}{name}={Value(binding)}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
+
+    public static string? TakeBinding(HttpContext context, string name)
+    {
+        context.Response.Headers.Append("Set-Cookie", $"{BindingPrefix}{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+        return context.Request.Cookies[BindingPrefix + name];
+    }
+}

@@ -1,0 +1,60 @@
+using Microsoft.AspNetCore.Http;
+using Postern.Gateway.Connect;
+using Postern.Gateway.Http;
+using Postern.Gateway.Tenants;
+using Postern.Gateway.Workbooks;
+using Postern.Grants;
+using Postern.Grants.Sessions;
+using Postern.Model;
+
+namespace Postern.Gateway.Portal;
+
+/// <summary>What a session may know of itself.</summary>
+internal sealed class SessionView(GrantDesk desk, PublishedWorkbooks workbooks, TimeProvider time)
+{
+    public async Task<SessionBody> OfAsync(HttpContext context, Session session)
+    {
+        var tenant = TenantGate.Of(context);
+        var catalog = await workbooks.CatalogAsync(tenant.Id, context.RequestAborted);
+        var frame = session.Workbook is { } workbook ? catalog.Find(tenant.Id, workbook) : null;
+
+        // A frame knows of the one connection its workbook uses.
+        var ids = session.Kind == SessionKind.Frame ? frame is null ? [] : [frame.Connection] : tenant.Connections;
+        var connections = new List<ConnectionBody>();
+        foreach (var id in ids)
+        {
+            if ((await desk.Definitions.ConnectionAsync(tenant.Id, id, context.RequestAborted)).TryGet(out var connection, out _))
+                connections.Add(await OfAsync(session.Subject.Key, connection, context.RequestAborted));
+        }
+        var expires = session.AbsoluteExpiresAt - time.GetUtcNow();
+        return new(
+            session.Kind == SessionKind.Frame ? "frame" : "portal",
+            new(session.Subject.Key.Id, session.Subject.DisplayName, session.Subject.Email),
+            new(tenant.Id.Value, tenant.DisplayName),
+            session.Workbook?.Value,
+            [.. connections],
+            session.Kind == SessionKind.Frame ? [] : [.. catalog.Of(tenant.Id).Select(one => new SessionBody.WorkbookPart(one.Id.Value, one.Title))],
+            (long)Math.Max(0, expires.TotalSeconds));
+    }
+
+    private async Task<ConnectionBody> OfAsync(SubjectKey subject, Connection connection, CancellationToken cancellation)
+    {
+        var profile = ProviderProfile.Find(connection.Authorization.Profile);
+        if (connection.Identity == IdentityMode.Service)
+            return new(connection.Id.Value, connection.DisplayName, connection.Platform, "service", "connected", null, profile?.CanRevoke ?? false, null, null, null);
+
+        var grant = await desk.StandingAsync(subject, connection.Id, cancellation);
+        var active = grant?.Row.State == GrantState.Active;
+        return new(
+            connection.Id.Value,
+            connection.DisplayName,
+            connection.Platform,
+            "user",
+            active ? "connected" : grant is null ? "not-connected" : "reconnect",
+            active || grant is null ? null : Problems.Reason(grant.Row.State == GrantState.Revoked ? ReconnectReason.Revoked : grant.Row.Reason),
+            profile?.CanRevoke ?? false,
+            active ? grant!.Row.Principal.Name : null,
+            active ? ScopeBody.Of(grant!.Scopes, profile) : null,
+            active ? grant!.Row.AccessExpiresAt : null);
+    }
+}

@@ -1,0 +1,267 @@
+using System.Collections.Frozen;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Postern.Model;
+using Postern.Store;
+using Postern.Vault;
+
+namespace Postern.Grants.Definitions;
+
+/// <summary>
+/// Tenants, connections, policies, embed keys and workbooks as versioned rows, each under a MAC of the vault. One snapshot in memory,
+/// rebuilt when the feed names a definition. A row whose MAC does not fit is an event and is not believed: whatever it defines is
+/// unavailable until somebody with the key puts it right.
+/// </summary>
+public sealed partial class DefinitionBook(PosternStore store, TokenVault vault, ILogger<DefinitionBook> log) : IChangeListener, IDisposable
+{
+    private readonly SemaphoreSlim rebuilding = new(1, 1);
+    // Rows already reported as edited, so that one edit is one event and not one for each look.
+    private readonly HashSet<(TenantId, DefinitionKind, string, long)> reported = [];
+    private volatile Snapshot? snapshot;
+    private int outdated = 1;
+
+    /// <summary>The tenant of a host name, or null.</summary>
+    public async ValueTask<Tenant?> TenantOfHostAsync(string host, CancellationToken cancellation) =>
+        (await CurrentAsync(cancellation)).Hosts.GetValueOrDefault(host);
+
+    /// <summary>All tenants.</summary>
+    public async ValueTask<IReadOnlyCollection<Tenant>> TenantsAsync(CancellationToken cancellation) =>
+        (await CurrentAsync(cancellation)).Tenants.Values;
+
+    /// <summary>A connection of a tenant, its client secret opened.</summary>
+    public async ValueTask<Outcome<Connection>> ConnectionAsync(TenantId tenant, ConnectionId id, CancellationToken cancellation)
+    {
+        var current = await CurrentAsync(cancellation);
+        if (current.Connections.TryGetValue((tenant, id), out var connection))
+            return connection;
+        return current.Refused.Contains((tenant, DefinitionKind.Connection, id.Value))
+            ? new Refusal(RefusalKind.Unavailable, "The settings of this connection were changed outside Postern and are not used. An administrator has to put them right.")
+            {
+                Connection = id,
+                Code = "definition-tampered",
+            }
+            : new Refusal(RefusalKind.NotFound, "There is no such connection.") { Code = "connection-unknown" };
+    }
+
+    /// <summary>An embed key of a tenant, or null.</summary>
+    public async ValueTask<EmbedKey?> EmbedKeyAsync(TenantId tenant, string id, CancellationToken cancellation) =>
+        (await CurrentAsync(cancellation)).EmbedKeys.GetValueOrDefault((tenant, id));
+
+    /// <summary>The current rows of a kind that another room reads: policies, workbooks.</summary>
+    public async ValueTask<IReadOnlyList<DefinitionRow>> RowsAsync(TenantId tenant, DefinitionKind kind, CancellationToken cancellation) =>
+        (await CurrentAsync(cancellation)).Others.GetValueOrDefault((tenant, kind)) ?? [];
+
+    /// <summary>Grows with each rebuilt snapshot; whoever derives something from definitions compares it.</summary>
+    public long Version => snapshot?.Version ?? 0;
+
+    /// <summary>Puts into the store what differs from it, each as a new revision with its event. Answers what was changed.</summary>
+    /// <param name="seed">What the configuration says.</param>
+    /// <param name="actor">Who says it, for the event.</param>
+    public async Task<IReadOnlyList<string>> SeedAsync(TenantSeed seed, string actor, CancellationToken cancellation)
+    {
+        var tenant = seed.Tenant.Id;
+        var changed = new List<string>();
+        await PutAsync(tenant, DefinitionKind.Tenant, tenant.Value, seed.Tenant.SignIn.Client.ClientSecret,
+            sealedSecret => DefinitionJson.Write(seed.Tenant, sealedSecret), SignInContext(seed.Tenant), changed, actor, cancellation);
+        foreach (var connection in seed.Connections)
+        {
+            await PutAsync(tenant, DefinitionKind.Connection, connection.Id.Value, connection.Authorization.ClientSecret,
+                sealedSecret => DefinitionJson.Write(connection, sealedSecret), SecretContext(connection), changed, actor, cancellation);
+        }
+        foreach (var key in seed.EmbedKeys)
+            await PutAsync(tenant, DefinitionKind.EmbedKey, key.Id, null, _ => DefinitionJson.Write(key), null, changed, actor, cancellation);
+        foreach (var other in seed.Others)
+            await PutAsync(tenant, other.Kind, other.Name, null, _ => other.Body, null, changed, actor, cancellation);
+        Interlocked.Exchange(ref outdated, 1);
+        return changed;
+    }
+
+    /// <inheritdoc/>
+    public void OnChanges(IReadOnlyList<ChangeRow> changes)
+    {
+        foreach (var change in changes)
+        {
+            if (change.Kind == ChangeKind.Definition)
+                Interlocked.Exchange(ref outdated, 1);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnMissed() => Interlocked.Exchange(ref outdated, 1);
+
+    /// <inheritdoc/>
+    public void Dispose() => rebuilding.Dispose();
+
+    private async Task PutAsync(
+        TenantId tenant, DefinitionKind kind, string name, SecretText? secret, Func<byte[]?, string> write, RecordContext? context,
+        List<string> changed, string actor, CancellationToken cancellation)
+    {
+        var current = await store.Definitions.CurrentAsync(tenant, kind, name, cancellation);
+        if (current is not null && await IsAuthenticAsync(current, cancellation) && await SameAsync(current, secret, write, context, cancellation))
+            return;
+
+        byte[]? sealedSecret = null;
+        if (secret is not null && context is not null)
+        {
+            using var bytes = SecretBytes.FromText(secret.Reveal());
+            sealedSecret = await vault.SealAsync(context, bytes, cancellation);
+        }
+        var body = write(sealedSecret);
+        var previous = current?.Revision ?? 0;
+        var mac = await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, previous + 1, body), cancellation);
+        var result = await store.CommitAsync(
+            DefinitionChanges.Put(tenant, kind, name, previous, body, mac),
+            new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
+                .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", previous + 1),
+            null, cancellation);
+        // Refused: another node put the same configuration in the same moment; it is there.
+        if (result.Committed)
+            changed.Add(DefinitionRow.FeedKey(kind, name));
+    }
+
+    private async Task<bool> SameAsync(
+        DefinitionRow current, SecretText? secret, Func<byte[]?, string> write, RecordContext? context, CancellationToken cancellation)
+    {
+        if (context is null)
+            return current.Body == write(null);
+        using var document = JsonDocument.Parse(current.Body);
+        var sealedSecret = document.RootElement.TryGetProperty("sealedSecret", out var element) ? element.GetBytesFromBase64() : null;
+        if (current.Body != write(sealedSecret) || sealedSecret is null != secret is null)
+            return false;
+        if (sealedSecret is null || secret is null)
+            return true;
+        var opened = await vault.OpenAsync(context, sealedSecret, cancellation);
+        using var told = SecretBytes.FromText(secret.Reveal());
+        if (!opened.TryGet(out var kept, out _))
+            return false;
+        using (kept)
+            return kept.Equals(told);
+    }
+
+    private async ValueTask<Snapshot> CurrentAsync(CancellationToken cancellation)
+    {
+        if (snapshot is { } ready && Volatile.Read(ref outdated) == 0)
+            return ready;
+        await rebuilding.WaitAsync(cancellation);
+        try
+        {
+            if (Interlocked.Exchange(ref outdated, 0) == 0 && snapshot is { } other)
+                return other;
+            try
+            {
+                return snapshot = await BuildAsync(cancellation);
+            }
+            catch
+            {
+                Interlocked.Exchange(ref outdated, 1);
+                throw;
+            }
+        }
+        finally
+        {
+            rebuilding.Release();
+        }
+    }
+
+    private async Task<Snapshot> BuildAsync(CancellationToken cancellation)
+    {
+        var rows = new List<DefinitionRow>();
+        var refused = new HashSet<(TenantId, DefinitionKind, string)>();
+        foreach (var kind in Enum.GetValues<DefinitionKind>())
+        {
+            foreach (var row in await store.Definitions.CurrentOfAllAsync(kind, cancellation))
+            {
+                if (await IsAuthenticAsync(row, cancellation))
+                    rows.Add(row);
+                else
+                    refused.Add((row.Tenant, row.Kind, row.Name));
+            }
+        }
+
+        var tenants = new Dictionary<TenantId, Tenant>();
+        var connections = new Dictionary<(TenantId, ConnectionId), Connection>();
+        var keys = new Dictionary<(TenantId, string), EmbedKey>();
+        foreach (var row in rows)
+        {
+            switch (row.Kind)
+            {
+                case DefinitionKind.Tenant:
+                    var (tenant, tenantSecret) = DefinitionJson.Read<Tenant>(row.Body);
+                    var client = tenant.SignIn.Client with { ClientSecret = await OpenAsync(SignInContext(tenant), tenantSecret, cancellation) };
+                    tenants[row.Tenant] = tenant with { SignIn = tenant.SignIn with { Client = client }, Revision = row.Revision };
+                    break;
+                case DefinitionKind.Connection:
+                    var (connection, secret) = DefinitionJson.Read<Connection>(row.Body);
+                    var authorization = connection.Authorization with { ClientSecret = await OpenAsync(SecretContext(connection), secret, cancellation) };
+                    connections[(row.Tenant, connection.Id)] = connection with { Authorization = authorization, Revision = row.Revision };
+                    break;
+                case DefinitionKind.EmbedKey:
+                    var key = DefinitionJson.Read<EmbedKey>(row.Body).Definition;
+                    keys[(row.Tenant, key.Id)] = key;
+                    break;
+            }
+        }
+        return new(
+            (snapshot?.Version ?? 0) + 1,
+            tenants.ToFrozenDictionary(),
+            tenants.Values.SelectMany(tenant => tenant.Hosts.Select(host => (host, tenant))).ToFrozenDictionary(pair => pair.host, pair => pair.tenant, StringComparer.Ordinal),
+            connections.ToFrozenDictionary(),
+            keys.ToFrozenDictionary(),
+            rows.GroupBy(row => (row.Tenant, row.Kind)).ToFrozenDictionary(group => group.Key, group => (IReadOnlyList<DefinitionRow>)[.. group]),
+            refused.ToFrozenSet());
+    }
+
+    private async Task<SecretText?> OpenAsync(RecordContext context, byte[]? sealedSecret, CancellationToken cancellation)
+    {
+        if (sealedSecret is null)
+            return null;
+        var opened = await vault.OpenAsync(context, sealedSecret, cancellation);
+        if (!opened.TryGet(out var bytes, out var why))
+            throw new VaultException(why);
+        using (bytes)
+            return new SecretText(System.Text.Encoding.UTF8.GetString(bytes.Reveal()));
+    }
+
+    private async Task<bool> IsAuthenticAsync(DefinitionRow row, CancellationToken cancellation)
+    {
+        var judged = await vault.VerifyMacAsync(
+            MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body), row.Mac, cancellation);
+        if (judged.TryGet(out _, out var why))
+            return true;
+        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+            throw new VaultException(why);
+        if (reported.Add((row.Tenant, row.Kind, row.Name, row.Revision)))
+        {
+            RowRefused(log, row.Tenant, DefinitionRow.FeedKey(row.Kind, row.Name), row.Revision);
+            await store.RecordAsync(
+                new AuditEvent(EventKind.RowTampered, row.Tenant) { Code = why.Code }
+                    .With("definition", DefinitionRow.FeedKey(row.Kind, row.Name)).With("revision", row.Revision), cancellation);
+        }
+        return false;
+    }
+
+    private static RecordContext SecretContext(Connection connection) =>
+        RecordContexts.ClientSecret(connection.Tenant, connection.Id, 1, ConnectionDigest.Of(connection));
+
+    // The secret of the sign-in client goes to the sign-in issuer only, so the issuer is part of where it may be opened.
+    private static RecordContext SignInContext(Tenant tenant) =>
+        RecordContexts.Extension(tenant.Id, "sign-in.secret", "definitions", tenant.SignIn.Client.Issuer + "|" + tenant.SignIn.Client.ClientId);
+
+    private static MacContext MacContext(TenantId tenant, DefinitionKind kind, string name) =>
+        Postern.Vault.MacContexts.Extension(tenant, "definition", "definitions", DefinitionRow.FeedKey(kind, name));
+
+    private static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body) =>
+        new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Written;
+
+    [LoggerMessage(4101, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
+    private static partial void RowRefused(ILogger log, TenantId tenant, string definition, long revision);
+
+    private sealed record Snapshot(
+        long Version,
+        FrozenDictionary<TenantId, Tenant> Tenants,
+        FrozenDictionary<string, Tenant> Hosts,
+        FrozenDictionary<(TenantId, ConnectionId), Connection> Connections,
+        FrozenDictionary<(TenantId, string), EmbedKey> EmbedKeys,
+        FrozenDictionary<(TenantId, DefinitionKind), IReadOnlyList<DefinitionRow>> Others,
+        FrozenSet<(TenantId, DefinitionKind, string)> Refused);
+}

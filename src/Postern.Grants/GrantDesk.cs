@@ -1,0 +1,185 @@
+using Postern.Grants.Connects;
+using Postern.Grants.Definitions;
+using Postern.Grants.Leases;
+using Postern.Grants.Renewal;
+using Postern.Grants.Revocation;
+using Postern.Grants.Sessions;
+using Postern.Model;
+using Postern.Policy;
+using Postern.Store;
+
+namespace Postern.Grants;
+
+/// <summary>
+/// The token lifecycle, all of it, as the gateway sees it. Nothing here hands out a token: a query gets a lease, a started run gets
+/// a bearer that writes its own header.
+/// </summary>
+public sealed class GrantDesk
+{
+    private readonly PosternStore store;
+    private readonly Renewer renewer;
+    private readonly Revoker revoker;
+    private readonly ServiceGrants service;
+    private readonly LeaseCache cache;
+    private readonly OpenRuns runs;
+    private readonly RunFactory factory;
+    private readonly SteadyClock clock;
+    private readonly IChance chance;
+    private readonly NodeIdentity node;
+    private readonly FeedWatch feed;
+
+    internal GrantDesk(
+        PosternStore store, Renewer renewer, Revoker revoker, ServiceGrants service, LeaseCache cache, OpenRuns runs, RunFactory factory, SteadyClock clock,
+        IChance chance, NodeIdentity node, FeedWatch feed, SessionBook sessions, SignInDesk signIns, ConnectDesk connects, DefinitionBook definitions)
+    {
+        this.store = store;
+        this.renewer = renewer;
+        this.revoker = revoker;
+        this.service = service;
+        this.cache = cache;
+        this.runs = runs;
+        this.factory = factory;
+        this.clock = clock;
+        this.chance = chance;
+        this.node = node;
+        this.feed = feed;
+        Sessions = sessions;
+        SignIns = signIns;
+        Connects = connects;
+        Definitions = definitions;
+    }
+
+    /// <summary>Sessions and embed codes.</summary>
+    public SessionBook Sessions { get; }
+
+    /// <summary>Sign-ins to the portal.</summary>
+    public SignInDesk SignIns { get; }
+
+    /// <summary>Connects under way.</summary>
+    public ConnectDesk Connects { get; }
+
+    /// <summary>Tenants, connections and what else is defined.</summary>
+    public DefinitionBook Definitions { get; }
+
+    /// <summary>
+    /// The right to use a token for one query: from the cache while it serves, else from the database, renewed when needed. Refused
+    /// with "reconnect" when there is no grant that stands.
+    /// </summary>
+    public async ValueTask<Outcome<TokenLease>> LeaseAsync(PermittedQuery permitted, CancellationToken cancellation)
+    {
+        var connection = permitted.Connection;
+        var now = await clock.NowAsync(cancellation);
+        if (feed.IsFresh && cache.TryGet(permitted.GrantOwner, connection.Id, out var known)
+            && RenewalProtocol.Next(GrantFacts.Of(known, connection), RenewalNeed.ToUse, GrantFacts.Rotation(connection), now) == RenewalStep.UseCurrent)
+        {
+            return new TokenLease(permitted, known);
+        }
+
+        var mark = cache.Mark;
+        var row = await store.Grants.FindLatestAsync(permitted.GrantOwner, connection.Id, cancellation);
+        if (row is not { State: GrantState.Active } && connection.Identity == IdentityMode.Service)
+        {
+            var acquired = await service.AcquireAsync(connection, cancellation);
+            if (!acquired.TryGet(out row, out var why))
+                return why;
+        }
+        if (row is not { State: GrantState.Active })
+            return GrantFacts.Reconnect(row, connection);
+        if (ProviderProfile.Find(connection.Authorization.Profile)?.AllowsQueries(row.Scopes.Split(' ')) == false)
+            return GrantFacts.Reconnect(row with { State = GrantState.Reconnect, Reason = ReconnectReason.Scope }, connection);
+
+        var ensured = await renewer.EnsureAsync(row.Subject.Tenant, row.Id, RenewalNeed.ToUse, cancellation);
+        if (!ensured.TryGet(out var ready, out var refusal))
+            return refusal;
+        cache.Keep(ready, mark);
+        return new TokenLease(permitted, ready);
+    }
+
+    /// <summary>
+    /// Writes the query run and its intent event in one transaction, only if session, grant and connection still stand; the answer is
+    /// the only thing that opens the token. No row, no token.
+    /// </summary>
+    /// <param name="lease">The lease; when its generation was renewed meanwhile, the newer one is taken.</param>
+    /// <param name="session">The session that asks.</param>
+    /// <param name="sqlHash">SHA-256 of the SQL text, in hex.</param>
+    /// <param name="caller">Ends the run when the caller hangs up.</param>
+    public async Task<Outcome<QueryRun>> StartAsync(TokenLease lease, Session session, ReadOnlyMemory<byte> sqlHash, CancellationToken caller)
+    {
+        for (var tries = 0; tries < 2; tries++)
+        {
+            var permitted = lease.Permitted;
+            var hash = SecretHash.FromBytes(sqlHash.Span);
+            var run = new NewQueryRun(
+                new QueryRunId(chance.NewId()), permitted.Subject.Key, session.Id, permitted.Connection.Id, lease.Grant, lease.Generation,
+                hash, permitted.Connection.Revision, node.Name, node.Boot)
+            {
+                Workbook = permitted.Workbook,
+                Query = permitted.Query,
+            };
+            var intent = new AuditEvent(EventKind.QueryStarted, permitted.Subject.Key.Tenant)
+            {
+                Subject = permitted.Subject.Key,
+                Connection = permitted.Connection.Id,
+                Grant = lease.Grant,
+                Generation = lease.Generation,
+                Principal = lease.Principal,
+                Query = run.Id,
+            }.With("workbook", permitted.Workbook?.Value).With("query", permitted.Query).With("sql", hash.Hex)
+             .With("policy", permitted.PolicyRevision).With("connectionRevision", permitted.Connection.Revision);
+
+            var result = await store.CommitAsync([QueryRunChanges.Start(run), GrantChanges.TouchUsed(run.Subject.Tenant, run.Grant)], intent, null, caller);
+            if (result.Committed)
+                return factory.Make(run, lease.Row, permitted.Connection, caller);
+
+            // Something that the decision rested on changed: forget what was cached and look once more.
+            cache.Drop(lease.Grant);
+            var again = await LeaseAsync(permitted, caller);
+            if (!again.TryGet(out var newer, out var why))
+                return why;
+            lease = newer;
+        }
+        return new Refusal(RefusalKind.Unauthenticated, "Your session or this connection changed while the query was starting. Reload the page.") { Code = "intent-refused" };
+    }
+
+    /// <summary>Records that a query was refused before it started.</summary>
+    public Task RefusedAsync(Subject subject, ConnectionId? connection, string what, Refusal refusal, CancellationToken cancellation) => store.RecordAsync(
+        new AuditEvent(EventKind.QueryRefused, subject.Key.Tenant) { Subject = subject.Key, Connection = connection, Code = refusal.Code }.With("query", what), cancellation);
+
+    /// <summary>Cancels a run of this person on this node; false when there is none such.</summary>
+    public bool TryCancel(Subject subject, QueryRunId id) => runs.TryStop(subject.Key, id);
+
+    /// <summary>What a person granted, latest first; revoked grants too.</summary>
+    public async Task<IReadOnlyList<GrantSummary>> ListAsync(SubjectKey subject, CancellationToken cancellation)
+    {
+        var summaries = new List<GrantSummary>();
+        foreach (var row in await store.Grants.ListOfAsync(subject, withRevoked: true, cancellation))
+            summaries.Add(await SummariseAsync(row, cancellation));
+        return summaries;
+    }
+
+    /// <summary>Where a person stands on a connection: their active grant, else the latest one, else null.</summary>
+    public async Task<GrantSummary?> StandingAsync(SubjectKey subject, ConnectionId connection, CancellationToken cancellation) =>
+        await store.Grants.FindLatestAsync(subject, connection, cancellation) is { } row ? await SummariseAsync(row, cancellation) : null;
+
+    /// <summary>Revokes a grant of this person. Somebody else's is "not found", whoever asks.</summary>
+    public async Task<Outcome<GrantSummary>> RevokeAsync(SubjectKey subject, GrantId id, CancellationToken cancellation)
+    {
+        var row = await store.Grants.FindAsync(subject.Tenant, id, cancellation);
+        if (row is null || row.Subject != subject)
+            return new Refusal(RefusalKind.NotFound, "There is no such permission.") { Code = "grant-unknown" };
+        await revoker.RevokeAsync(row, "by-person", actor: null, cancellation);
+        var after = await store.Grants.FindAsync(subject.Tenant, id, cancellation);
+        return await SummariseAsync(after ?? row, cancellation);
+    }
+
+    /// <summary>Revokes any grant of a tenant, as an administrator or operator; false when there is none such or it was revoked already.</summary>
+    public async Task<bool> RevokeAsOperatorAsync(TenantId tenant, GrantId id, string actor, CancellationToken cancellation) =>
+        await store.Grants.FindAsync(tenant, id, cancellation) is { } row && await revoker.RevokeAsync(row, "by-operator", actor, cancellation);
+
+    private async Task<GrantSummary> SummariseAsync(GrantRow row, CancellationToken cancellation)
+    {
+        var found = await Definitions.ConnectionAsync(row.Subject.Tenant, row.Connection, cancellation);
+        var revocations = row.State == GrantState.Revoked ? await store.Revocations.ListOfAsync(row.Subject.Tenant, row.Id, cancellation) : [];
+        return new(row, found.TryGet(out var connection, out _) ? connection : null, revocations);
+    }
+}

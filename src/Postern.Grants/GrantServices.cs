@@ -1,0 +1,65 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Postern.Grants.Connects;
+using Postern.Grants.Definitions;
+using Postern.Grants.Leases;
+using Postern.Grants.Renewal;
+using Postern.Grants.Revocation;
+using Postern.Grants.Sessions;
+using Postern.Model;
+using Postern.OAuth;
+using Postern.Store;
+using Postern.Vault;
+
+namespace Postern.Grants;
+
+/// <summary>Registers this room.</summary>
+public static class GrantServices
+{
+    /// <summary>
+    /// Adds the <see cref="GrantDesk"/> and its background work. Needs the store, the vault and the OAuth client, a
+    /// <see cref="TimeProvider"/> and an <see cref="IChance"/>.
+    /// </summary>
+    public static IServiceCollection AddGrants(this IServiceCollection services, GrantOptions options)
+    {
+        services.AddSingleton(options.Check());
+        services.AddSingleton<SteadyClock>();
+        services.AddSingleton<TokenSealer>();
+        services.AddSingleton<NodeIdentity>();
+        services.AddSingleton<FeedWatch>();
+        services.AddSingleton<RenewalAttempt>();
+        services.AddSingleton<Renewer>();
+        services.AddSingleton<ServiceGrants>();
+        services.AddSingleton<RunFactory>();
+
+        services.AddSingleton<DefinitionBook>();
+        services.AddSingleton<IChangeListener>(provider => provider.GetRequiredService<DefinitionBook>());
+        services.AddSingleton<LeaseCache>();
+        services.AddSingleton<IChangeListener>(provider => provider.GetRequiredService<LeaseCache>());
+        services.AddSingleton<OpenRuns>();
+        services.AddSingleton<IChangeListener>(provider => provider.GetRequiredService<OpenRuns>());
+        services.AddHostedService(provider => provider.GetRequiredService<OpenRuns>());
+        services.AddSingleton<Revoker>();
+        services.AddHostedService(provider => provider.GetRequiredService<Revoker>());
+        services.AddSingleton<BackgroundRenewer>();
+        services.AddHostedService(provider => provider.GetRequiredService<BackgroundRenewer>());
+
+        services.AddSingleton(provider => new SessionBook(
+            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<SteadyClock>(),
+            provider.GetRequiredService<IChance>(), options));
+        services.AddSingleton(provider => new SignInDesk(
+            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<OAuthClient>(),
+            provider.GetRequiredService<SteadyClock>(), provider.GetRequiredService<IChance>()));
+        services.AddSingleton(provider => new ConnectDesk(
+            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<OAuthClient>(),
+            provider.GetRequiredService<DefinitionBook>(), provider.GetRequiredService<TokenSealer>(), provider.GetRequiredService<SteadyClock>(),
+            provider.GetRequiredService<IChance>(), options));
+        services.AddSingleton(provider => new GrantDesk(
+            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<Renewer>(), provider.GetRequiredService<Revoker>(),
+            provider.GetRequiredService<ServiceGrants>(), provider.GetRequiredService<LeaseCache>(), provider.GetRequiredService<OpenRuns>(),
+            provider.GetRequiredService<RunFactory>(), provider.GetRequiredService<SteadyClock>(), provider.GetRequiredService<IChance>(),
+            provider.GetRequiredService<NodeIdentity>(), provider.GetRequiredService<FeedWatch>(), provider.GetRequiredService<SessionBook>(),
+            provider.GetRequiredService<SignInDesk>(), provider.GetRequiredService<ConnectDesk>(), provider.GetRequiredService<DefinitionBook>()));
+        return services;
+    }
+}

@@ -1,0 +1,148 @@
+using Postern.Grants.Renewal;
+using Postern.Model;
+using Postern.Store;
+using Postern.Vault;
+
+namespace Postern.Grants.Leases;
+
+/// <summary>
+/// A query run whose intent is written: the only thing that opens a token. A driver asks it for a bearer as often as it needs one,
+/// so a token that dies between two chunks is replaced without anybody noticing. Dispose it when the rows are delivered.
+/// </summary>
+public sealed class QueryRun : IBearerSource, IAsyncDisposable
+{
+    private readonly PosternStore store;
+    private readonly TokenVault vault;
+    private readonly Renewer renewer;
+    private readonly OpenRuns runs;
+    private readonly Connection connection;
+    private readonly CancellationTokenSource stop;
+    private readonly SemaphoreSlim opening = new(1, 1);
+    private readonly List<Bearer> opened = [];
+    private GrantRow row;
+    private int finished;
+
+    internal QueryRun(
+        NewQueryRun run, GrantRow row, Connection connection, PosternStore store, TokenVault vault, Renewer renewer, OpenRuns runs, CancellationToken caller)
+    {
+        Run = run;
+        this.row = row;
+        this.connection = connection;
+        this.store = store;
+        this.vault = vault;
+        this.renewer = renewer;
+        this.runs = runs;
+        stop = CancellationTokenSource.CreateLinkedTokenSource(caller);
+        runs.Add(this);
+    }
+
+    /// <summary>Its id, as clients and the platform's query tags know it.</summary>
+    public QueryRunId Id => Run.Id;
+
+    /// <summary>Cancelled when the caller hangs up, the query is cancelled, or the grant or session behind it ends.</summary>
+    public CancellationToken Stopped => stop.Token;
+
+    /// <summary>Why it was stopped, or null: <c>cancelled</c>, <c>revoked</c>, <c>session-ended</c>.</summary>
+    public string? StopReason { get; private set; }
+
+    internal NewQueryRun Run { get; }
+
+    /// <inheritdoc/>
+    public ValueTask<Outcome<IBearer>> CurrentAsync(CancellationToken cancellation) => BearerAsync(RenewalNeed.ToUse, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<Outcome<IBearer>> AfterRefusalAsync(int refusedGeneration, CancellationToken cancellation) =>
+        BearerAsync(RenewalNeed.After(refusedGeneration), cancellation);
+
+    /// <summary>Writes how the run ended, with its event. The first call counts.</summary>
+    /// <param name="kind"><see cref="EventKind.QueryFinished"/>, <see cref="EventKind.QueryFailed"/> or <see cref="EventKind.QueryCancelled"/>.</param>
+    /// <param name="code">A short stable word for failures.</param>
+    public async Task FinishAsync(EventKind kind, string? code, long rows, long bytes, TimeSpan took, string? statementId)
+    {
+        if (Interlocked.Exchange(ref finished, 1) != 0)
+            return;
+        var outcome = kind switch { EventKind.QueryFinished => "finished", EventKind.QueryCancelled => "cancelled", _ => "failed" };
+        var ended = Event(kind) with { Code = code };
+        // Not the caller's cancellation: how a query ended is written even when nobody waits any more.
+        await store.CommitAsync(
+            [QueryRunChanges.Finish(Run.Subject.Tenant, Id, outcome, rows, bytes, statementId)],
+            ended.With("rows", rows).With("bytes", bytes).With("milliseconds", (long)took.TotalMilliseconds).With("statement", statementId));
+    }
+
+    /// <summary>Stops the run: its statement is cancelled at the platform and its rows end.</summary>
+    internal void Stop(string reason)
+    {
+        StopReason ??= reason;
+        try
+        {
+            stop.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It ended in this very moment.
+        }
+    }
+
+    internal AuditEvent Event(EventKind kind) => new(kind, Run.Subject.Tenant)
+    {
+        Subject = Run.Subject,
+        Connection = Run.Connection,
+        Grant = Run.Grant,
+        Generation = row.Generation,
+        Principal = row.Principal,
+        Query = Run.Id,
+    };
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        runs.Remove(this);
+        if (Volatile.Read(ref finished) == 0)
+            await FinishAsync(EventKind.QueryFailed, "abandoned", 0, 0, TimeSpan.Zero, null);
+        foreach (var bearer in opened)
+            bearer.Dispose();
+        stop.Dispose();
+        opening.Dispose();
+    }
+
+    private async ValueTask<Outcome<IBearer>> BearerAsync(RenewalNeed need, CancellationToken cancellation)
+    {
+        await opening.WaitAsync(cancellation);
+        try
+        {
+            if (need.RefusedGeneration is null && opened.Count > 0 && opened[^1].Generation == row.Generation)
+                return opened[^1];
+            if (need.RefusedGeneration is not null)
+            {
+                var renewed = await renewer.EnsureAsync(Run.Subject.Tenant, Run.Grant, need, cancellation);
+                if (!renewed.TryGet(out var current, out var why))
+                    return why;
+                row = current;
+            }
+            return await OpenAsync(cancellation);
+        }
+        finally
+        {
+            opening.Release();
+        }
+    }
+
+    private async ValueTask<Outcome<IBearer>> OpenAsync(CancellationToken cancellation)
+    {
+        var access = await vault.OpenAsync(
+            RecordContexts.AccessToken(row.Id, row.Subject, row.Connection, row.Generation, ConnectionDigest.Of(connection)),
+            row.AccessSealed, cancellation);
+        if (access.TryGet(out var token, out var why))
+        {
+            var bearer = new Bearer(token, row.Generation, connection.Endpoint);
+            opened.Add(bearer);
+            return bearer;
+        }
+        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+            return new Refusal(RefusalKind.Unavailable, "The key store does not answer right now. Try again shortly.") { RetryAfter = why.RetryAfter, Code = why.Code };
+        await store.CommitAsync(
+            [GrantChanges.EndToReconnect(row.Subject.Tenant, row.Id, row.Generation, ReconnectReason.Changed)],
+            GrantFacts.Event(EventKind.RecordRefused, row, why.Code), null, cancellation);
+        return GrantFacts.Reconnect(row with { State = GrantState.Reconnect, Reason = ReconnectReason.Changed }, connection);
+    }
+}

@@ -1,0 +1,26 @@
+using Postern.Grants.Renewal;
+using Postern.Model;
+using Postern.Store;
+using Postern.Vault;
+
+namespace Postern.Grants.Leases;
+
+/// <summary>Makes query runs once their intent is written.</summary>
+internal sealed class RunFactory(PosternStore store, TokenVault vault, Renewer renewer, OpenRuns runs)
+{
+    public QueryRun Make(NewQueryRun run, GrantRow row, Connection connection, CancellationToken caller) =>
+        new(run, row, connection, store, vault, renewer, runs, caller);
+}
+
+/// <summary>This start of this node.</summary>
+internal sealed class NodeIdentity(GrantOptions options, IChance chance)
+{
+    public string Name => options.Node;
+    public Guid Boot { get; } = chance.NewId();
+}
+
+/// <summary>Whether this node hears the others: a cache that cannot be told of revocations is not used.</summary>
+internal sealed class FeedWatch(ChangeFeed feed, GrantOptions options)
+{
+    public bool IsFresh => feed.SinceLastRead < options.FeedSilence;
+}

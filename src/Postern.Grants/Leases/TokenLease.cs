@@ -1,0 +1,32 @@
+using Postern.Model;
+using Postern.Policy;
+using Postern.Store;
+
+namespace Postern.Grants.Leases;
+
+/// <summary>
+/// The right to use one access token for one query run, still sealed. Only the grant desk makes one, out of a
+/// <see cref="PermittedQuery"/>; only <see cref="GrantDesk.StartAsync"/> takes it further, and not without an intent event.
+/// </summary>
+public sealed class TokenLease
+{
+    internal TokenLease(PermittedQuery permitted, GrantRow row)
+    {
+        Permitted = permitted;
+        Row = row;
+    }
+
+    /// <summary>What was permitted.</summary>
+    public PermittedQuery Permitted { get; }
+
+    /// <summary>The grant.</summary>
+    public GrantId Grant => Row.Id;
+
+    /// <summary>The generation of the token pair.</summary>
+    public int Generation => Row.Generation;
+
+    /// <summary>The identity at the platform that the query will run as.</summary>
+    public PlatformPrincipal Principal => Row.Principal;
+
+    internal GrantRow Row { get; }
+}

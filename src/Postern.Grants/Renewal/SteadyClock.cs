@@ -1,0 +1,27 @@
+using Postern.Model;
+
+namespace Postern.Grants.Renewal;
+
+/// <summary>
+/// The store's time without asking it each time: a sample, carried on by this node's monotonic clock. A step of this node's wall
+/// clock changes nothing; drift is bounded by how often the sample is renewed.
+/// </summary>
+internal sealed class SteadyClock(IStoreClock store, TimeProvider time)
+{
+    private static readonly TimeSpan SampleLife = TimeSpan.FromSeconds(5);
+
+    // Written as one reference, read without a lock; an older sample than the latest is only a little less exact.
+    private volatile Sample? last;
+
+    public async ValueTask<DateTimeOffset> NowAsync(CancellationToken cancellation)
+    {
+        if (last is { } sample && time.GetElapsedTime(sample.Taken) is var age && age < SampleLife)
+            return sample.StoreNow + age;
+        var before = time.GetTimestamp();
+        var now = await store.NowAsync(cancellation);
+        last = new Sample(now, before);
+        return now;
+    }
+
+    private sealed record Sample(DateTimeOffset StoreNow, long Taken);
+}

@@ -1,0 +1,42 @@
+using System.Collections.Immutable;
+using System.Net;
+using Postern.Model;
+using Postern.Policy;
+
+namespace Postern.Host.Configuration;
+
+/// <summary>The configuration, read and judged. Tenants and connections seed rows of the store; the rest is this node's own.</summary>
+public sealed record PosternSettings(
+    Uri PublicOrigin,
+    StoreSettings Store,
+    KeyStoreSettings KeyStore,
+    NodeSettings Node,
+    ImmutableArray<IPNetwork> TrustedProxies,
+    ImmutableArray<TenantDefinition> Tenants);
+
+/// <summary>Where truth is kept.</summary>
+/// <param name="Provider">The SQL dialect; <c>sqlite</c>.</param>
+/// <param name="ConnectionString">As the provider wants it, for SQLite <c>Data Source=FILE</c>.</param>
+public sealed record StoreSettings(string Provider, string ConnectionString)
+{
+    /// <summary>The database file of SQLite, absolute.</summary>
+    public string File => Path.GetFullPath(new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder(ConnectionString).DataSource);
+}
+
+/// <summary>Where the root key is kept: never beside the database.</summary>
+/// <param name="Provider">The kind; <c>file</c>.</param>
+/// <param name="Directory">The keyring's own directory.</param>
+/// <param name="Deployment">The deployment's name, part of every record's associated data; changing it makes every record unreadable.</param>
+public sealed record KeyStoreSettings(string Provider, string Directory, string Deployment);
+
+/// <summary>This process among its equals.</summary>
+/// <param name="Name">Its name in claims and events; default the machine's name.</param>
+public sealed record NodeSettings(string Name);
+
+/// <summary>A tenant as configuration describes it.</summary>
+public sealed record TenantDefinition(
+    Tenant Tenant,
+    ImmutableArray<Connection> Connections,
+    ImmutableArray<EmbedKey> EmbedKeys,
+    ImmutableArray<TablePolicy> Policies,
+    ImmutableArray<string> WorkbookFiles);

@@ -1,0 +1,111 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Postern.Sandbox.Cli;
+
+/// <summary><c>postern-sandbox serve</c>: runs until it is told to stop, or until the process it serves has ended.</summary>
+internal static class ServeCommand
+{
+    public static Command Create()
+    {
+        var port = new Option<int>("--port") { Description = "The loopback port; 0 takes a free one.", DefaultValueFactory = _ => 7310 };
+        var data = new Option<string?>("--data") { Description = "Directory of databases and keys; a temporary one when absent." };
+        var config = new Option<FileInfo>("--config") { Description = "JSON file with additional users and clients." }.AcceptExistingOnly();
+        var access = Seconds("--access-token-seconds", "Lifetime of access tokens.", new Lifetimes().AccessTokenSeconds);
+        var refresh = Seconds("--refresh-token-seconds", "Lifetime of refresh tokens.", new Lifetimes().RefreshTokenSeconds);
+        var code = Seconds("--code-seconds", "Lifetime of authorization codes.", new Lifetimes().AuthorizationCodeSeconds);
+        var parent = new Option<int?>("--parent-pid") { Description = "End when the process with this id ends." };
+        var command = new Command("serve", "Runs the authorization servers and the platform on 127.0.0.1.")
+        {
+            port, data, config, access, refresh, code, parent,
+        };
+        command.SetAction((result, cancellation) => RunAsync(
+            new SandboxOptions
+            {
+                Port = result.GetValue(port),
+                DataDirectory = result.GetValue(data),
+                Lifetimes = new Lifetimes
+                {
+                    AccessTokenSeconds = result.GetValue(access),
+                    RefreshTokenSeconds = result.GetValue(refresh),
+                    AuthorizationCodeSeconds = result.GetValue(code),
+                },
+                Logging = Log,
+            },
+            result.GetValue(config),
+            result.GetValue(parent),
+            result.InvocationConfiguration,
+            cancellation));
+        return command;
+    }
+
+    private static Option<int> Seconds(string name, string description, int initial) =>
+        new(name) { Description = description, DefaultValueFactory = _ => initial };
+
+    // OpenIddict writes whole requests to its log below "warning".
+    private static void Log(ILoggingBuilder logging) => logging
+        .AddSimpleConsole(console => console.SingleLine = true)
+        .SetMinimumLevel(LogLevel.Warning)
+        .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
+
+    private static async Task<int> RunAsync(
+        SandboxOptions options, FileInfo? config, int? parent, InvocationConfiguration console, CancellationToken cancellation)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        try
+        {
+            var additions = config is null
+                ? options.Additions
+                : SandboxAdditions.Parse(await File.ReadAllTextAsync(config.FullName, stop.Token));
+            var composed = Compose(options with { Additions = additions });
+            await using var server = await SandboxServer.StartAsync(composed, stop.Token);
+            await console.Output.WriteLineAsync($"Sandbox ready at {server.Address.GetLeftPart(UriPartial.Authority)}");
+            foreach (var issuer in server.IssuerIdentifiers)
+            {
+                await console.Output.WriteLineAsync($"  issuer {issuer}");
+            }
+
+            await UntilAsync(parent, stop.Token);
+            return ExitCode.Ok;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return ExitCode.Ok;
+        }
+        catch (Exception exception) when (exception is JsonException or ArgumentException or IOException)
+        {
+            await console.Error.WriteLineAsync($"postern-sandbox: {exception.Message}");
+            return ExitCode.Failed;
+        }
+    }
+
+    /// <summary>The one place where resource servers join the issuers.</summary>
+    private static SandboxOptions Compose(SandboxOptions options) => options;
+
+    private static async Task UntilAsync(int? parent, CancellationToken cancellation)
+    {
+        if (parent is not { } id)
+        {
+            await Task.Delay(Timeout.Infinite, cancellation);
+            return;
+        }
+
+        try
+        {
+            using var process = Process.GetProcessById(id);
+            await process.WaitForExitAsync(cancellation);
+        }
+        catch (ArgumentException)
+        {
+            // It has ended already.
+        }
+    }
+}
+
+/// <summary>What the executable tells its caller.</summary>
+internal static class ExitCode
+{
+    public const int Ok = 0;
+    public const int Failed = 1;
+}

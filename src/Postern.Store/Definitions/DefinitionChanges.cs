@@ -1,0 +1,45 @@
+using Postern.Model;
+
+namespace Postern.Store;
+
+/// <summary>Definitions get new revisions.</summary>
+public static class DefinitionChanges
+{
+    /// <summary>
+    /// Puts a new revision, <c>previous + 1</c>, in force. Refused when <paramref name="previous"/> is not the one in force: somebody
+    /// else changed the same thing first.
+    /// </summary>
+    /// <param name="previous">The revision in force as the caller read it; 0 for none.</param>
+    /// <param name="mac">Over the new revision.</param>
+    public static IReadOnlyList<Change> Put(TenantId tenant, DefinitionKind kind, string name, long previous, string body, byte[] mac)
+    {
+        var insert = new Change(
+            "definition-put",
+            """
+            INSERT INTO definitions (tenant, kind, name, revision, current_name, body, mac, created_at)
+            VALUES (@tenant, @kind, @name, @revision, @current, @body, @mac, {now})
+            """,
+            new
+            {
+                tenant = tenant.Value,
+                kind = (int)kind,
+                name,
+                revision = previous + 1,
+                current = $"{tenant}/{DefinitionRow.FeedKey(kind, name)}",
+                body,
+                mac,
+            },
+            new FeedNotice(ChangeKind.Definition, tenant, DefinitionRow.FeedKey(kind, name)));
+        if (previous == 0)
+            return [insert];
+
+        var supersede = new Change(
+            "definition-supersede",
+            """
+            UPDATE definitions SET superseded_at = {now}, current_name = NULL
+            WHERE tenant = @tenant AND kind = @kind AND name = @name AND revision = @previous AND superseded_at IS NULL
+            """,
+            new { tenant = tenant.Value, kind = (int)kind, name, previous });
+        return [supersede, insert];
+    }
+}

@@ -1,0 +1,32 @@
+using Postern.Model;
+
+namespace Postern.Store;
+
+/// <summary>Finds definitions. Check each row's MAC before believing it.</summary>
+public sealed class DefinitionReads
+{
+    private readonly Database database;
+
+    internal DefinitionReads(Database database) => this.database = database;
+
+    /// <summary>The revision in force, or null.</summary>
+    public Task<DefinitionRow?> CurrentAsync(TenantId tenant, DefinitionKind kind, string name, CancellationToken cancellation) => database.FindAsync(
+        "SELECT * FROM definitions WHERE tenant = @tenant AND kind = @kind AND name = @name AND superseded_at IS NULL",
+        new { tenant = tenant.Value, kind = (int)kind, name }, DefinitionRow.Read, cancellation);
+
+    /// <summary>Everything of a kind in force for a tenant, by name.</summary>
+    public Task<IReadOnlyList<DefinitionRow>> CurrentAsync(TenantId tenant, DefinitionKind kind, CancellationToken cancellation) => database.ListAsync(
+        "SELECT * FROM definitions WHERE tenant = @tenant AND kind = @kind AND superseded_at IS NULL ORDER BY name",
+        new { tenant = tenant.Value, kind = (int)kind }, DefinitionRow.Read, cancellation);
+
+    /// <summary>Everything of a kind in force, of all tenants; for the start of a node.</summary>
+    public Task<IReadOnlyList<DefinitionRow>> CurrentOfAllAsync(DefinitionKind kind, CancellationToken cancellation) => database.ListAsync(
+        "SELECT * FROM definitions WHERE kind = @kind AND superseded_at IS NULL ORDER BY tenant, name",
+        new { kind = (int)kind }, DefinitionRow.Read, cancellation);
+
+    /// <summary>One revision, in force or not; null if there is none.</summary>
+    public Task<DefinitionRow?> FindAsync(TenantId tenant, DefinitionKind kind, string name, long revision, CancellationToken cancellation) =>
+        database.FindAsync(
+            "SELECT * FROM definitions WHERE tenant = @tenant AND kind = @kind AND name = @name AND revision = @revision",
+            new { tenant = tenant.Value, kind = (int)kind, name, revision }, DefinitionRow.Read, cancellation);
+}

@@ -1,0 +1,41 @@
+using Postern.Model;
+
+namespace Postern.Store;
+
+/// <summary>Embed codes are issued and redeemed, once.</summary>
+public static class EmbedCodeChanges
+{
+    /// <summary>Issues a code.</summary>
+    public static Change Issue(EmbedCodeRow code) => new(
+        "embed-code-issue",
+        """
+        INSERT INTO embed_codes (code_hash, tenant, subject_authority, subject_id, embed_key, attributes, workbook, origin, challenge, created_at, expires_at)
+        VALUES (@code, @tenant, @authority, @subjectId, @embedKey, @attributes, @workbook, @origin, @challenge, {now}, @expiresAt)
+        """,
+        new
+        {
+            code = code.Code.Hex,
+            tenant = code.Subject.Tenant.Value,
+            authority = code.Subject.Authority,
+            subjectId = code.Subject.Id,
+            embedKey = code.EmbedKey,
+            attributes = code.Attributes,
+            workbook = code.Workbook.Value,
+            origin = code.Origin,
+            challenge = code.Challenge,
+            expiresAt = code.ExpiresAt.ToMs(),
+        });
+
+    /// <summary>The frame whose nonce has this challenge redeems the code. Once, in time; commit it with the session it buys.</summary>
+    public static Change Redeem(TenantId tenant, SecretHash code, string challenge) => new(
+        "embed-code-redeem",
+        """
+        UPDATE embed_codes SET used_at = {now}
+        WHERE code_hash = @code AND tenant = @tenant AND challenge = @challenge AND used_at IS NULL AND expires_at > {now}
+        """,
+        new { code = code.Hex, tenant = tenant.Value, challenge });
+
+    /// <summary>Forgets codes that ended an hour ago or earlier.</summary>
+    public static Upkeep Prune() => new(
+        "embed-code-prune", "DELETE FROM embed_codes WHERE expires_at < {now} - 3600000", new { }, expected: RowCount.Any);
+}

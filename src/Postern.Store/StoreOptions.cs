@@ -1,0 +1,58 @@
+namespace Postern.Store;
+
+/// <summary>Which database holds the store.</summary>
+public enum StoreProvider
+{
+    /// <summary>An embedded SQLite file, for one machine: write-ahead log, full synchronisation.</summary>
+    Sqlite,
+}
+
+/// <summary>Whose clock decides claims, deadlines and expiry.</summary>
+public enum StoreTime
+{
+    /// <summary>The database's: all nodes agree, however wrong their own clocks are.</summary>
+    Database,
+
+    /// <summary>The injected <see cref="TimeProvider"/>'s, bound as a parameter; for tests that turn the clock.</summary>
+    Bound,
+}
+
+/// <summary>How the store is reached and how it behaves.</summary>
+public sealed record StoreOptions
+{
+    /// <value>The database; SQLite.</value>
+    public StoreProvider Provider { get; init; } = StoreProvider.Sqlite;
+
+    /// <value>The connection string, such as <c>Data Source=/var/lib/postern/postern.db</c>. It may hold a password, so it is never logged.</value>
+    public required string ConnectionString { get; init; }
+
+    /// <value>This node's name, written into every event; <c>node</c>.</value>
+    public string Node { get; init; } = "node";
+
+    /// <value>The clock; the database's.</value>
+    public StoreTime Time { get; init; } = StoreTime.Database;
+
+    /// <value>Commits that may wait for the writer before callers have to wait too; 4,096.</value>
+    public int QueueLength { get; init; } = 4096;
+
+    /// <value>Commits that share one synchronisation with the disk, at most; 256.</value>
+    public int BatchSize { get; init; } = 256;
+
+    /// <value>How long a locked database is waited for; 5 seconds.</value>
+    public TimeSpan BusyTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <value>How often the feed of changes is read without being woken; 250 ms.</value>
+    public TimeSpan FeedPeriod { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <value>How long the feed waits for an id that it saw skipped; must exceed the longest transaction; 30 seconds.</value>
+    public TimeSpan FeedWindow { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <value>How long changes are kept for nodes that were away; 1 hour.</value>
+    public TimeSpan KeepChanges { get; init; } = TimeSpan.FromHours(1);
+
+    /// <value>How long the sequencer's lease lasts without renewal; 10 seconds.</value>
+    public TimeSpan SequencerLease { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"StoreOptions {{ Provider = {Provider}, Node = {Node}, Time = {Time} }}";
+}

@@ -1,0 +1,48 @@
+using Postern.Model;
+
+namespace Postern.Vault;
+
+/// <summary>
+/// Where the root keys live: a file on this machine, or a key management service. A root key never leaves it; tenant keys go in
+/// to be wrapped and come out unwrapped, always with the context they belong to.
+/// </summary>
+/// <remarks>
+/// Expected failures are refusals made by <see cref="VaultErrors.Refuse"/>: <see cref="VaultError.KeyStoreUnavailable"/> when it
+/// does not answer, <see cref="VaultError.UnknownKeyVersion"/> when the root key is not there, <see cref="VaultError.Refused"/>
+/// when the wrapped key does not belong to the context. An implementation over a service that binds no context of its own
+/// (RSA wrapping) must bind it locally before it wraps. The address of the service comes from configuration, never from what
+/// is unwrapped.
+/// </remarks>
+public interface IKeyStore
+{
+    /// <summary>What and how strong it is, for start-up, health and <c>doctor</c>; such as <c>file keyring</c>.</summary>
+    string Description { get; }
+
+    /// <summary>The id of the root key that wraps now.</summary>
+    ValueTask<Outcome<string>> CurrentRootKeyIdAsync(CancellationToken cancellation);
+
+    /// <summary>Wraps a tenant key under the current root key. The caller keeps and wipes the key.</summary>
+    ValueTask<Outcome<RootWrapping>> WrapAsync(KeyWrapContext context, SecretBytes key, CancellationToken cancellation);
+
+    /// <summary>Unwraps a tenant key. The caller wipes what it gets.</summary>
+    ValueTask<Outcome<SecretBytes>> UnwrapAsync(
+        KeyWrapContext context, string rootKeyId, ReadOnlyMemory<byte> wrapped, CancellationToken cancellation);
+}
+
+/// <summary>A wrapped key and the root key that wrapped it.</summary>
+public sealed record RootWrapping(string RootKeyId, byte[] Wrapped);
+
+/// <summary>What a wrapped key belongs to; none of it is secret, a key management service may log it.</summary>
+/// <param name="Deployment">The deployment, from <see cref="VaultOptions.Deployment"/>.</param>
+/// <param name="Tenant">Whose key.</param>
+/// <param name="KeyVersion">Which version.</param>
+/// <param name="Purpose">What the key is for.</param>
+public sealed record KeyWrapContext(string Deployment, TenantId Tenant, Guid KeyVersion, string Purpose)
+{
+    /// <summary>The purpose of tenant keys.</summary>
+    public const string TenantKeyPurpose = "tenant-key";
+
+    /// <summary>The context's fields but for the deployment, in canonical form.</summary>
+    internal ReadOnlySpan<byte> Encode() =>
+        new CanonicalFields().Add(Tenant.Value).Add(KeyVersion).Add(Purpose).Written.Span;
+}

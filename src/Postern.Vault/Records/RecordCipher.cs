@@ -1,0 +1,125 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Postern.Model;
+
+namespace Postern.Vault;
+
+/// <summary>
+/// The construction of <see cref="RecordFormat"/> on spans: no I/O, no cache, one allocation inside <see cref="AesGcm"/>.
+/// Callers have chosen the key, the associated data and the suite; nothing here is read from the record but what it proves.
+/// </summary>
+internal static class RecordCipher
+{
+    // Tokens fit; what is longer gets a buffer of its own, and only once the commitment fits.
+    private const int OnStack = 4096;
+    private const int PrkLength = SHA512.HashSizeInBytes;
+    private const int LabelLength = 9;
+    private const int InfoLength = 2 + LabelLength + SHA512.HashSizeInBytes;
+
+    private static ReadOnlySpan<byte> KeyLabel => "DERIVEKEY"u8;
+
+    private static ReadOnlySpan<byte> CommitmentLabel => "COMMITKEY"u8;
+
+    /// <summary>Seals into <paramref name="destination"/>, whose length is exactly <see cref="RecordFormat.SealedLength"/>.</summary>
+    public static void Seal(
+        ReadOnlySpan<byte> key, VaultSuite suite, Guid keyVersion, ReadOnlySpan<byte> associatedData, ReadOnlySpan<byte> plaintext,
+        IChance chance, Span<byte> destination)
+    {
+        if (destination.Length != RecordFormat.SealedLength(plaintext.Length))
+            throw new ArgumentException("The destination must be exactly as long as the record.", nameof(destination));
+
+        destination[0] = RecordFormat.Version;
+        BinaryPrimitives.WriteUInt16BigEndian(destination[RecordFormat.SuiteOffset..], (ushort)suite);
+        keyVersion.TryWriteBytes(destination.Slice(RecordFormat.KeyVersionOffset, RecordFormat.KeyVersionLength), bigEndian: true, out _);
+        var salt = destination.Slice(RecordFormat.SaltOffset, RecordFormat.SaltLength);
+        var commitment = destination.Slice(RecordFormat.CommitmentOffset, RecordFormat.CommitmentLength);
+        var nonce = destination.Slice(RecordFormat.NonceOffset, RecordFormat.NonceLength);
+        chance.Fill(salt);
+        chance.Fill(nonce);
+
+        Span<byte> recordKey = stackalloc byte[RecordFormat.KeyLength];
+        try
+        {
+            Derive(key, suite, salt, associatedData, recordKey, commitment);
+            // One AesGcm per operation: an instance is not safe to share between threads, and every record has its own key.
+            using var gcm = new AesGcm(recordKey, RecordFormat.TagLength);
+            gcm.Encrypt(
+                nonce,
+                plaintext,
+                destination.Slice(RecordFormat.HeaderLength, plaintext.Length),
+                destination[^RecordFormat.TagLength..],
+                associatedData);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(recordKey);
+        }
+    }
+
+    /// <summary>
+    /// Opens a record whose shape and suite were checked. Null when the commitment or the tag does not fit, and which of the two
+    /// it was stays inside: both mean "not sealed by this key for this context".
+    /// </summary>
+    public static SecretBytes? TryOpen(ReadOnlySpan<byte> key, VaultSuite suite, ReadOnlySpan<byte> associatedData, ReadOnlySpan<byte> record)
+    {
+        Span<byte> recordKey = stackalloc byte[RecordFormat.KeyLength];
+        Span<byte> commitment = stackalloc byte[RecordFormat.CommitmentLength];
+        var length = record.Length - RecordFormat.Overhead;
+        Span<byte> plaintext = length <= OnStack ? stackalloc byte[length] : [];
+        try
+        {
+            Derive(key, suite, record.Slice(RecordFormat.SaltOffset, RecordFormat.SaltLength), associatedData, recordKey, commitment);
+            if (!CryptographicOperations.FixedTimeEquals(
+                commitment, record.Slice(RecordFormat.CommitmentOffset, RecordFormat.CommitmentLength)))
+            {
+                return null;
+            }
+
+            if (length > OnStack)
+                plaintext = GC.AllocateUninitializedArray<byte>(length, pinned: true);
+            using var gcm = new AesGcm(recordKey, RecordFormat.TagLength);
+            gcm.Decrypt(
+                record.Slice(RecordFormat.NonceOffset, RecordFormat.NonceLength),
+                record.Slice(RecordFormat.HeaderLength, length),
+                record[^RecordFormat.TagLength..],
+                plaintext,
+                associatedData);
+            return new SecretBytes(plaintext);
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            return null;
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(recordKey);
+            CryptographicOperations.ZeroMemory(commitment);
+            CryptographicOperations.ZeroMemory(plaintext);
+        }
+    }
+
+    private static void Derive(
+        ReadOnlySpan<byte> key, VaultSuite suite, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> associatedData,
+        Span<byte> recordKey, Span<byte> commitment)
+    {
+        if (key.Length != RecordFormat.KeyLength)
+            throw new ArgumentException($"A key has {RecordFormat.KeyLength} bytes.", nameof(key));
+
+        Span<byte> prk = stackalloc byte[PrkLength];
+        Span<byte> info = stackalloc byte[InfoLength];
+        try
+        {
+            HKDF.Extract(HashAlgorithmName.SHA512, key, salt, prk);
+            BinaryPrimitives.WriteUInt16BigEndian(info, (ushort)suite);
+            SHA512.HashData(associatedData, info[(2 + LabelLength)..]);
+            KeyLabel.CopyTo(info[2..]);
+            HKDF.Expand(HashAlgorithmName.SHA512, prk, recordKey, info);
+            CommitmentLabel.CopyTo(info[2..]);
+            HKDF.Expand(HashAlgorithmName.SHA512, prk, commitment, info);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(prk);
+        }
+    }
+}

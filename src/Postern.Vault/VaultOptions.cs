@@ -1,0 +1,83 @@
+using System.Collections.Immutable;
+using Postern.Model;
+
+namespace Postern.Vault;
+
+/// <summary>The vault's settings. All errors are reported at once, by <see cref="Validate"/>.</summary>
+public sealed record VaultOptions
+{
+    /// <summary>
+    /// The name of this installation, a slug. It is part of what every record and wrapped key is bound to: two installations never
+    /// open each other's, and changing it later makes everything stored unreadable.
+    /// </summary>
+    public required string Deployment { get; init; }
+
+    /// <summary>The suite that seals.</summary>
+    /// <value><see cref="VaultSuite.HkdfSha512Aes256GcmCommit"/>.</value>
+    public VaultSuite SealSuite { get; init; } = VaultSuite.HkdfSha512Aes256GcmCommit;
+
+    /// <summary>The suites that open. A record cannot choose one that is not here.</summary>
+    /// <value>Only <see cref="VaultSuite.HkdfSha512Aes256GcmCommit"/>.</value>
+    public ImmutableArray<VaultSuite> OpenSuites { get; init; } = [VaultSuite.HkdfSha512Aes256GcmCommit];
+
+    /// <summary>An unwrapped tenant key that nobody used for this long is wiped from memory.</summary>
+    /// <value>60 seconds.</value>
+    public TimeSpan KeyIdle { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>An unwrapped tenant key is wiped after this long however busy it is, and unwrapped again; at most 15 minutes.</summary>
+    /// <value>15 minutes.</value>
+    public TimeSpan KeyLifetime { get; init; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>How long one answer of the key store and of the wrapped keys' store is waited for.</summary>
+    /// <value>10 seconds.</value>
+    public TimeSpan KeyStoreTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The file keyring; null when the program registers another <see cref="IKeyStore"/>.</summary>
+    public FileKeyringOptions? FileKeyring { get; init; }
+
+    /// <summary>The longest <see cref="KeyLifetime"/>.</summary>
+    public static TimeSpan MaxKeyLifetime { get; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>Every error of these settings, each with what to write instead; empty when there is none.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var errors = new List<string>();
+        if (!Slug.IsValid(Deployment))
+            errors.Add($"{nameof(Deployment)}: {Slug.Remedy("deployment", Deployment)}");
+        if (!Enum.IsDefined(SealSuite))
+            errors.Add($"{nameof(SealSuite)}: 0x{(ushort)SealSuite:x4} is no suite of this version.");
+        if (OpenSuites.IsDefaultOrEmpty || !OpenSuites.Contains(SealSuite))
+            errors.Add($"{nameof(OpenSuites)}: must contain {nameof(SealSuite)}, or nothing sealed could be opened.");
+        if (!OpenSuites.IsDefault && OpenSuites.Any(suite => !Enum.IsDefined(suite)))
+            errors.Add($"{nameof(OpenSuites)}: contains a suite that this version does not know.");
+        if (KeyIdle <= TimeSpan.Zero || KeyIdle > KeyLifetime)
+            errors.Add($"{nameof(KeyIdle)}: must be more than zero and at most {nameof(KeyLifetime)} ({KeyLifetime}).");
+        if (KeyLifetime <= TimeSpan.Zero || KeyLifetime > MaxKeyLifetime)
+            errors.Add($"{nameof(KeyLifetime)}: must be more than zero and at most {MaxKeyLifetime}.");
+        if (KeyStoreTimeout <= TimeSpan.Zero || KeyStoreTimeout > TimeSpan.FromMinutes(2))
+            errors.Add($"{nameof(KeyStoreTimeout)}: must be more than zero and at most two minutes.");
+        if (FileKeyring is { } keyring && string.IsNullOrWhiteSpace(keyring.Directory))
+            errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Directory)}: name a directory of its own, such as /var/lib/postern/keys.");
+        return errors;
+    }
+
+    /// <summary>Throws with all errors of <see cref="Validate"/>.</summary>
+    /// <exception cref="ArgumentException">There is an error; the message lists every one.</exception>
+    public VaultOptions Checked() => Validate() is { Count: > 0 } errors
+        ? throw new ArgumentException("The vault's settings are wrong:\n- " + string.Join("\n- ", errors))
+        : this;
+}
+
+/// <summary>Where the file keyring is.</summary>
+public sealed record FileKeyringOptions
+{
+    /// <summary>A directory that holds the keyring and nothing else; created with mode 0700 when missing.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>
+    /// The folders of databases and of other things that are copied away. The keyring is refused inside any of them: a backup that
+    /// carries records and keys together protects nothing.
+    /// </summary>
+    /// <value>None.</value>
+    public ImmutableArray<string> ForbiddenDirectories { get; init; } = [];
+}

@@ -1,0 +1,2 @@
+// What the gateway needs of Vega-Lite at publish time: `vegaLite.compile(spec).spec`.
+export { compile, version } from "vega-lite";
