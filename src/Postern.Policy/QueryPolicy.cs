@@ -10,7 +10,7 @@ namespace Postern.Policy;
 /// <param name="Connection">The connection it runs on.</param>
 /// <param name="Identities">The identities its author accepts; there is no falling back to another.</param>
 /// <param name="Policies">The policies its SQL was published with; never empty when <see cref="IdentityMode.Service"/> is accepted.</param>
-/// <param name="OpenTables">The tables its SQL reads without a policy.</param>
+/// <param name="OpenNames">The names its SQL mentions without a policy, in lower case; tables are among them.</param>
 public sealed record WorkbookQuery(
     WorkbookId Workbook,
     long Revision,
@@ -18,7 +18,7 @@ public sealed record WorkbookQuery(
     ConnectionId Connection,
     ImmutableArray<IdentityMode> Identities,
     ImmutableArray<PolicyStamp> Policies,
-    ImmutableArray<string> OpenTables);
+    ImmutableArray<string> OpenNames);
 
 /// <summary>The ticket to run one query. Only <see cref="QueryPolicy"/> makes one.</summary>
 public sealed class PermittedQuery
@@ -142,7 +142,7 @@ public static class QueryPolicy
         var protectedTables = current.Where(policy => known.Contains(policy.Name)).Select(policy => policy.Table).ToList();
         foreach (var policy in current.Where(policy => !known.Contains(policy.Name)))
         {
-            if (query.OpenTables.Any(policy.Protects) || protectedTables.Any(policy.Protects))
+            if (query.OpenNames.Any(policy.Protects) || protectedTables.Any(policy.Protects))
                 return "policy-changed";
         }
         return null;

@@ -126,7 +126,7 @@ internal static class ControlValues
         if (value.ValueKind == JsonValueKind.Null)
             return new ControlValue.Texts(control.Default);
         return TryItem(control, value, out var text)
-            ? new ControlValue.Texts(text.Length == 0 ? [] : [text])
+            ? new ControlValue.Texts(text.Length == 0 ? control.Default : [text])
             : Refused(control.Name, $"send a text of at most {Text(control.MaxLength)} characters without control characters");
     }
 

@@ -48,7 +48,7 @@ public sealed record PublishedQuery(
     ImmutableArray<VariantAxis> Axes,
     ImmutableArray<PublishedVariant> Variants,
     ImmutableArray<PolicyStamp> Policies,
-    ImmutableArray<string> OpenTables);
+    ImmutableArray<string> OpenNames);
 
 /// <summary>A compiled chart.</summary>
 /// <param name="Hash">SHA-256 of <paramref name="Vega"/>, in lower-case hex; tiles name it.</param>
@@ -79,7 +79,7 @@ public sealed record PublishedWorkbook(
 
     /// <summary>What <see cref="QueryPolicy.Judge"/> needs to know of a query, or null when there is none of that name.</summary>
     public WorkbookQuery? ForPolicy(string query) => FindQuery(query) is { } found
-        ? new WorkbookQuery(Id, Revision, found.Name, Connection, Identities, found.Policies, found.OpenTables)
+        ? new WorkbookQuery(Id, Revision, found.Name, Connection, Identities, found.Policies, found.OpenNames)
         : null;
 
     /// <summary>
