@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
+using Postern.Sandbox.Platform;
 
 namespace Postern.Sandbox.Cli;
 
@@ -81,7 +82,11 @@ internal static class ServeCommand
     }
 
     /// <summary>The one place where resource servers join the issuers.</summary>
-    private static SandboxOptions Compose(SandboxOptions options) => options;
+    private static SandboxOptions Compose(SandboxOptions options) => options with
+    {
+        AddResources = services => services.AddPlatform(new PlatformOptions()),
+        MapResources = app => app.MapPlatform(),
+    };
 
     private static async Task UntilAsync(int? parent, CancellationToken cancellation)
     {
