@@ -20,7 +20,8 @@ internal sealed class ConfigNode(IConfigurationSection section, List<ConfigProbl
     private readonly HashSet<string> known = new(StringComparer.OrdinalIgnoreCase);
 
     public string Path => section.Path;
-    public string Key => section.Key;
+    /// <summary>The name of the section. In lower case: an environment variable that overrides part of it spells it in capitals.</summary>
+    public string Key => section.Key.ToLowerInvariant();
     public bool Exists => section.Exists();
 
     public void Report(string key, string problem, string remedy) =>
