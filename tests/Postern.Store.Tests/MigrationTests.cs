@@ -34,6 +34,20 @@ public sealed class MigrationTests
     }
 
     [Fact]
+    public async Task Database_AfterMigration_IsReadableByItsOwnerOnly()
+    {
+        await using var fixture = await StoreFixture.StartAsync();
+        await fixture.Store.RecordAsync(Given.Event(), Cancellation);
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such permissions.");
+
+        foreach (var file in (string[])[fixture.File, fixture.File + "-wal"])
+        {
+            if (!OperatingSystem.IsWindows())
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        }
+    }
+
+    [Fact]
     public async Task Database_AfterMigration_IsDurableAndConcurrent()
     {
         await using var fixture = await StoreFixture.StartAsync();

@@ -175,6 +175,18 @@ public sealed class RenewalTests
     }
 
     [Fact]
+    public async Task Claim_OfAGrantReadBeforeAnotherClaim_IsRefusedThoughItIsIdleAgain()
+    {
+        await using var fixture = await StoreFixture.StartAsync();
+        var seen = await Given.ActiveGrantAsync(fixture);
+        var fence = await ClaimAsync(fixture, seen);
+        await fixture.Store.MustAsync([RenewalChanges.Abandon(Given.Tenant, seen.Id, fence)]);
+
+        // Otherwise the late reader would take seen.RenewalFence + 1 for its fence, which was another's.
+        Assert.Null(await fixture.Store.ClaimRenewalAsync(seen, "two", ClaimFor, Given.Event(EventKind.RenewalClaimed), Cancellation));
+    }
+
+    [Fact]
     public async Task End_ByTheClaimThatLearnedIt_AsksToReconnect()
     {
         await using var fixture = await StoreFixture.StartAsync();

@@ -44,7 +44,10 @@ public static class GrantChanges
         new { id = id.ToString(), tenant = tenant.Value, session = session.Hex, confirmation = confirmation.Hex },
         Notice(tenant, id));
 
-    /// <summary>Revokes the grant that a new one takes the place of; to stand before <see cref="Confirm"/> in one commit.</summary>
+    /// <summary>
+    /// Revokes the grant that a new one takes the place of. One commit holds, in this order,
+    /// <see cref="RevocationChanges.EnqueueFromGrant"/> of the old one, this, and <see cref="Confirm"/> of the new one.
+    /// </summary>
     public static Change Replace(TenantId tenant, GrantId old) => RevokeAs("grant-replace", tenant, old);
 
     /// <summary>

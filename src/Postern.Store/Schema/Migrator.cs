@@ -18,6 +18,7 @@ internal sealed class Migrator(SqliteDialect dialect)
             Directory.CreateDirectory(folder);
 
         await using var held = await LockAsync(cancellation);
+        CreatePrivately();
         // The journal mode is a property of the file; set it before anybody else opens the file.
         await using (await dialect.OpenAsync(cancellation))
         {
@@ -31,6 +32,17 @@ internal sealed class Migrator(SqliteDialect dialect)
             .BuildServiceProvider();
         await using var scope = services.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<IMigrationRunner>().MigrateUp();
+    }
+
+    // For this user only, before SQLite would create it for everybody; its log files take the same permissions.
+    private void CreatePrivately()
+    {
+        if (File.Exists(dialect.File))
+            return;
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using var created = new FileStream(dialect.File, options);
     }
 
     // A lock file beside the database, not a lock inside it: the migrator opens transactions of its own. The operating system
