@@ -102,10 +102,11 @@ public sealed class AuthorizationRequests
             if (answer.Status is >= 400)
             {
                 var error = TokenAnswerReader.ErrorOf(answer) ?? OAuthErrors.Unregistered;
-                return No("par-rejected", $"The authorization server refused the request ({error}). Its registration of this client and the connection's settings disagree.");
+                return No("par-rejected",
+                    $"The authorization server refused the request ({error}). An administrator has to compare the connection with its registration there.");
             }
             if (!TryReadReference(answer, out var reference, out var validFor))
-                return new Refusal(RefusalKind.Untrusted, "The authorization server's answer to the pushed request cannot be read.") { Code = "par-malformed" };
+                return No("par-malformed", "The authorization server's answer to the pushed request cannot be read.") with { Kind = RefusalKind.Untrusted };
             var url = WithQuery(endpoint, [("client_id", pending.ClientId), ("request_uri", reference)]);
             return new AuthorizationRequest(url, pending, Pushed: true, validFor);
         }

@@ -22,7 +22,9 @@ public sealed class CallbackJudge
     /// <param name="parameters">What came.</param>
     /// <param name="pending">What was kept.</param>
     /// <param name="settings">The connection as it is now.</param>
-    /// <param name="receivedAt">The redirect URI the response came in on, as configured; distinct for servers without <c>iss</c> (RFC 9700 section 4.4.2.2).</param>
+    /// <param name="receivedAt">
+    /// The redirect URI the response came in on, as configured; distinct for servers without <c>iss</c> (RFC 9700 section 4.4.2.2).
+    /// </param>
     public Outcome<ValidatedCallback> Judge(
         CallbackParameters parameters, PendingAuthorization pending, AuthorizationSettings settings, string receivedAt)
     {
@@ -55,20 +57,23 @@ public sealed class CallbackJudge
 
     private static Refusal Denied(string error)
     {
-        var code = error.Replace('_', '-');
-        return error switch
+        var (kind, detail) = error switch
         {
-            OAuthErrors.AccessDenied => new(RefusalKind.ReconnectRequired, "Access was denied at the authorization server, so nothing was connected.")
-            {
-                Code = code,
-                Reconnect = ReconnectReason.Denied,
-            },
-            OAuthErrors.ServerError or OAuthErrors.TemporarilyUnavailable =>
-                new(RefusalKind.AuthorizationServerUnavailable, "The authorization server could not complete the sign-in. Try again shortly.") { Code = code },
-            _ => new(RefusalKind.InvalidRequest, $"The authorization server refused the request ({error}). An administrator has to compare the connection with its registration there.") { Code = code },
+            OAuthErrors.AccessDenied => (RefusalKind.ReconnectRequired,
+                "Access was denied at the authorization server, so nothing was connected."),
+            OAuthErrors.ServerError or OAuthErrors.TemporarilyUnavailable => (RefusalKind.AuthorizationServerUnavailable,
+                "The authorization server could not complete the sign-in. Try again shortly."),
+            _ => (RefusalKind.InvalidRequest,
+                $"The authorization server refused the request ({error}). An administrator has to compare the connection with its registration there."),
+        };
+        return new Refusal(kind, detail)
+        {
+            Code = error.Replace('_', '-'),
+            Reconnect = kind == RefusalKind.ReconnectRequired ? ReconnectReason.Denied : null,
         };
     }
 
     private static Refusal Untrusted(string code) => new(RefusalKind.Untrusted,
-        "The answer that came back does not belong to the request that was sent. Nothing was stored; start again.") { Code = code };
+        "The answer that came back does not belong to the request that was sent. Nothing was stored; start again.")
+    { Code = code };
 }

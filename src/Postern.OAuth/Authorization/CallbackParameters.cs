@@ -120,5 +120,6 @@ public sealed class CallbackParameters
     }
 
     private static Refusal No(string code) => new(RefusalKind.Untrusted,
-        "The answer that came back is not one that an authorization server sends. Nothing was stored; start again.") { Code = code };
+        "The answer that came back is not one that an authorization server sends. Nothing was stored; start again.")
+    { Code = code };
 }

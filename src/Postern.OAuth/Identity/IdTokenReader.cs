@@ -186,5 +186,6 @@ public sealed class IdTokenReader
     }
 
     internal static Refusal No(string code) => new(RefusalKind.Untrusted,
-        "The identity that the authorization server sent cannot be believed. Nothing was stored; start again.") { Code = code };
+        "The identity that the authorization server sent cannot be believed. Nothing was stored; start again.")
+    { Code = code };
 }

@@ -33,7 +33,7 @@ internal static class MetadataReader
             if (!string.Equals(issuer, settings.Issuer, StringComparison.Ordinal))
             {
                 return new Refusal(RefusalKind.Untrusted,
-                    "The authorization server's metadata names another issuer than this connection. Compare both letter by letter, the last slash included.")
+                    "The authorization server's metadata names another issuer than this connection. Compare both letter by letter, to the last slash.")
                 {
                     Code = "issuer-mismatch",
                 };

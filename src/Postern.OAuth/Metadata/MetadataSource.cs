@@ -30,13 +30,14 @@ public sealed class MetadataSource
         if (!Endpoints.TryIssuer(settings, out var issuer))
         {
             return new Refusal(RefusalKind.InvalidRequest,
-                "The connection's issuer must be an https address without query and fragment; http is for loopback sandboxes that allow it by name.")
+                "The connection's issuer must be an https address without query and fragment; http is for loopback sandboxes alone.")
             {
                 Code = "issuer-invalid",
             };
         }
         var reach = Endpoints.ReachOf(settings);
-        return await cache.GetAsync($"{reach}|{settings.Issuer}", c => FetchAsync(issuer, settings, reach, c), refetch: false, cancellation);
+        return await cache.GetAsync(
+            $"{reach}|{settings.Issuer}", c => FetchAsync(issuer, settings, reach, c), refetch: false, cancellation);
     }
 
     private async Task<Outcome<ServerMetadata>> FetchAsync(
@@ -86,19 +87,20 @@ internal static class JsonDocuments
             return (answer, null);
         using (answer)
         {
-            return answer.Status is 200 or >= 300 and < 500 and not 429
-                ? (null, new(RefusalKind.AuthorizationServerUnavailable, $"The authorization server has no {what} document where it should be.") { Code = what + "-not-found" })
-                : (null, new(RefusalKind.AuthorizationServerUnavailable, $"The authorization server does not give its {what} document at the moment.") { Code = what + "-unavailable", RetryAfter = answer.RetryAfter });
+            return (null, answer.Status is 200 or (>= 300 and < 500 and not 429)
+                ? No("not-found", $"The authorization server has no {what} document where it should be.")
+                : No("unavailable", $"The authorization server does not give its {what} document at the moment.") with { RetryAfter = answer.RetryAfter });
         }
 
         Refusal Failed(UnavailableKind kind) => kind switch
         {
-            UnavailableKind.AddressRefused => new(RefusalKind.AuthorizationServerUnavailable,
-                "The authorization server's address is not one that this gateway may connect to.") { Code = "address-refused" },
-            UnavailableKind.TooLarge => new(RefusalKind.Untrusted,
-                $"The authorization server's {what} document is larger than any real one.") { Code = what + "-too-large" },
-            _ => new(RefusalKind.AuthorizationServerUnavailable,
-                "The authorization server does not answer.") { Code = what + "-unavailable" },
+            UnavailableKind.AddressRefused =>
+                No("", "The authorization server's address is not one that this gateway may connect to.") with { Code = "address-refused" },
+            UnavailableKind.TooLarge =>
+                No("too-large", $"The authorization server's {what} document is larger than any real one.") with { Kind = RefusalKind.Untrusted },
+            _ => No("unavailable", "The authorization server does not answer."),
         };
+
+        Refusal No(string code, string detail) => new(RefusalKind.AuthorizationServerUnavailable, detail) { Code = $"{what}-{code}" };
     }
 }
