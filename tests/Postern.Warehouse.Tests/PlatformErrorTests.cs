@@ -9,6 +9,7 @@ public sealed class PlatformErrorTests
     [Theory]
     [InlineData(403, """{"error_code":403,"message":"Invalid access token."}""", "403", true)]
     [InlineData(403, """{"error_code":"403","message":"Invalid access token."}""", "403", true)]
+    [InlineData(403, """{"error_code":403,"message":"Unauthorized."}""", "403", true)]
     [InlineData(401, """{"error_code":401,"message":"Credential was not sent"}""", "401", true)]
     [InlineData(403, """{"error_code":"PERMISSION_DENIED","message":"no access to token store"}""", "PERMISSION_DENIED", false)]
     [InlineData(403, """{"error":"FORBIDDEN"}""", "FORBIDDEN", false)]
