@@ -114,6 +114,31 @@ public sealed class DatabricksRowsTests
         Assert.Same(broken, (await rows.ReadAsync(default)).Refusal);
     }
 
+    [Fact]
+    public async Task Read_StreamEndsCleanlyBeforeItsRows_IsFetchedAgainForTheRest()
+    {
+        await using var bench = await Bench.StartAsync();
+        bench.Workspace.On(Bench.Execute, Answer.Json(bench.Succeeded([5])))
+            .On("GET /storage/0", Answer.Bytes(Bench.Arrow(0, 3)), Answer.Bytes(Bench.Arrow(0, 3, 2))).On(Bench.Chunk(0), Answer.Json(bench.Links(0, 5, "/storage/0")));
+        await using var rows = await bench.RowsAsync();
+        var (numbers, broken) = await Bench.DrainAsync(rows);
+        Assert.Null(broken);
+        Assert.Equal(Bench.Numbers(5), numbers);
+    }
+
+    [Fact]
+    public async Task Read_ChunkOfMoreRowsThanAnnounced_BreaksEvenWhenTheTotalFits()
+    {
+        await using var bench = await Bench.StartAsync();
+        bench.Workspace.On(Bench.Execute, Answer.Json(bench.Succeeded([2, 1], announced: 1)))
+            .On("GET /storage/0", Answer.Bytes(Bench.Arrow(0, 2))).Always(Bench.Chunk(1), Answer.Json(bench.Links(1, 1, "/storage/1")))
+            .Always("GET /storage/1", Answer.Bytes(Bench.Arrow(2, 1))).On(Bench.Cancel, Answer.Json("{}"));
+        await using var rows = await bench.RowsAsync();
+        var (numbers, broken) = await Bench.DrainAsync(rows);
+        Assert.Equal("row-count", broken!.Code);
+        Assert.Empty(numbers);
+    }
+
     [Theory]
     [InlineData(4, 4)]
     [InlineData(9, 5)]
