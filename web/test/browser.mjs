@@ -182,6 +182,13 @@ journey("Viewer_TileStates_ErrorCutAndEmptyEachSayWhat", async ({ mock, page }) 
   await frame.getByText("Trace 4bf92f3577b34da6").waitFor();
   await frame.getByText("The result was cut off").waitFor();
   await frame.getByText("No rows match.").waitFor();
+  await frame.getByText("This chart could not be drawn.").first().waitFor();
+  const linking = frame.locator('pn-chart path[fill="#123456"]');
+  await linking.waitFor();
+  await linking.click();
+  await page.waitForTimeout(200);
+  assert.equal(page.frames()[1].url(), `${mock.posternOrigin}/embed/flight_delays`, "no link of a spec leads anywhere");
+  assert.equal(page.context().pages().length, 1);
   await shoot(page, "06-tile-states");
   assert.deepEqual(await axeFindings(frame), []);
   mock.failing = false;

@@ -30,6 +30,7 @@ export const workbook = {
     failing: { columns: { a: { type: "int" } } },
     cut: { columns: { a: { type: "int" } } },
     nothing: { columns: { a: { type: "int" } } },
+    broken: { columns: { a: { type: "int" } } },
     slow: { columns: { a: { type: "int" } } },
   },
   pages: [
@@ -69,6 +70,16 @@ export const workbook = {
         { kind: "value", query: "failing", field: "a", title: "Failing" },
         { kind: "value", query: "cut", field: "a", title: "Cut off" },
         { kind: "table", query: "nothing", title: "Empty", columns: ["a"], page: 50 },
+      ], [
+        // Evaluates to an error, and one that would like to lead elsewhere.
+        { kind: "chart", query: "broken", title: "Broken chart", describe: "A chart whose spec fails.", spec: { data: [{ name: "rows", transform: [{ type: "formula", expr: "datum.a.b.c", as: "d" }] }], marks: [] } },
+        {
+          kind: "chart", query: "broken", title: "Linking chart", describe: "A chart whose mark is a link.",
+          spec: {
+            width: 100, height: 60, data: [{ name: "rows" }],
+            marks: [{ type: "rect", aria: false, from: { data: "rows" }, encode: { enter: { width: { value: 20 }, height: { value: 20 }, fill: { value: "#123456" }, href: { value: "https://elsewhere.example/" } } } }],
+          },
+        },
       ]],
     },
     { id: "slow", title: "Slow", controls: ["min_delay"], rows: [[{ kind: "value", query: "slow", field: "a", title: "Slow" }]] },
@@ -104,6 +115,7 @@ const tables = {
   },
   nothing: () => [{ a: [] }, { a: int32() }],
   failing: () => [{ a: [1] }, { a: int32() }],
+  broken: () => [{ a: [1] }, { a: int32() }],
   cut: () => [{ a: [1] }, { a: int32() }],
   slow: () => [{ a: [1] }, { a: int32() }],
 };
