@@ -132,7 +132,6 @@ journey("Viewer_SessionEnds_AsksItsHostForANewCode", async ({ mock, page }) => {
   connectDone(mock);
   const frame = await openEmbed(mock, page);
   await drawn(frame);
-  await page.waitForTimeout(5_100); // The viewer tells a refused cookie from an ended session by age.
   mock.sessions.clear();
   await frame.getByRole("radio", { name: "Week" }).check();
   await until(() => mock.redeemed.length === 2, "a second code");
@@ -201,17 +200,18 @@ journey("Viewer_ControlChangeAndPageChange_CancelWhatRuns", async ({ mock, page 
   connectDone(mock);
   const frame = await openEmbed(mock, page);
   await drawn(frame);
-  await frame.getByRole("tab", { name: "Slow" }).click();
+  const answered = () => page.waitForResponse((response) => response.url().endsWith("/queries/slow"));
+  await Promise.all([answered(), frame.getByRole("tab", { name: "Slow" }).click()]);
   const slow = () => mock.queries.filter(({ name }) => name === "slow");
   await until(() => slow().length === 1, "the slow query");
   await frame.locator("pn-tile .skeleton").first().waitFor();
-  await page.waitForTimeout(100);
+  const again = answered();
   await frame.getByLabel("At least minutes late").fill("30");
   await frame.getByLabel("At least minutes late").press("Enter");
   await until(() => mock.cancelled.includes(slow()[0].id) && mock.dropped.includes(slow()[0].id), "the first run's end");
   await until(() => slow().length === 2, "a run with the new value");
   assert.equal(slow()[1].controls.min_delay, 30);
-  await page.waitForTimeout(100);
+  await again;
   await frame.getByRole("tab", { name: "Overview" }).click();
   await until(() => mock.cancelled.includes(slow()[1].id), "the end of the hidden tile's run");
 });

@@ -9,7 +9,7 @@ export const workbook = {
   title: "Flight delays",
   connection: "lakehouse",
   controls: {
-    period: { type: "date_range", label: "Period", default: { from: "2001-01-01", to: "2001-07-01" } },
+    period: { type: "date_range", label: "Period", default: { from: "2001-01-01", to: "2001-07-01" }, min: "2001-01-01", max: "2001-07-02" },
     states: { type: "string", many: true, maxItems: 3, label: "Origin state", options: { query: "states", value: "state" } },
     min_delay: { type: "int", min: -60, max: 1440, default: 15, label: "At least minutes late" },
     grain: { type: "choice", label: "Grain", default: "month", choices: [{ key: "day", label: "Day" }, { key: "week", label: "Week" }, { key: "month", label: "Month" }] },
@@ -27,7 +27,7 @@ export const workbook = {
     },
     worst: { columns: { origin: { type: "string", label: "Airport" }, flights: { type: "int", label: "Late flights" } } },
     flights: { columns: { date: { type: "date", label: "Date" }, origin: { type: "string", label: "From" }, destination: { type: "string", label: "To" }, delay: { type: "int", label: "Delay (min)" } } },
-    failing: { columns: { a: { type: "int" } } },
+    failing: { controls: [], columns: { a: { type: "int" } } },
     cut: { columns: { a: { type: "int" } } },
     nothing: { columns: { a: { type: "int" } } },
     broken: { columns: { a: { type: "int" } } },

@@ -3,7 +3,7 @@ import { type Control } from "../../packages/app/src/shared/wire.ts";
 import { fault, initialValue, lastDay, rangeFromDays, valuesFor } from "../../packages/app/src/viewer/controls.ts";
 import { spansOf } from "../../packages/app/src/viewer/layout.ts";
 
-const period: Control = { type: "date_range", label: "Period", min: "2001-01-01", max: "2001-06-30" };
+const period: Control = { type: "date_range", label: "Period", min: "2001-01-01", max: "2001-07-01" };
 
 describe("controls", () => {
   test.each([
@@ -34,13 +34,15 @@ describe("controls", () => {
     expect(fault({ type: "int", label: "Late", min: -60, max: 1440 }, value)).toBeDefined();
   });
 
+  test("Number_WithoutBounds_HasNone", () => expect(fault({ type: "int", label: "Late", min: null, max: null }, 15)).toBeUndefined());
+
   test("Choice_Unknown_IsRefused", () => expect(fault({ type: "choice", label: "Grain", choices: [{ key: "day", label: "Day" }] }, "week")).toBeDefined());
 
   test("Values_Empty_AreLeftOut", () => {
     expect(valuesFor(undefined, ["a", "b", "c", "d"], { a: [], b: "", c: undefined, d: 0, e: 1 })).toEqual({ d: 0 });
   });
 
-  test("Values_QueryThatBinds_GetsThoseAlone", () => expect(valuesFor({ columns: {}, bind: ["e"] }, ["d"], { d: 0, e: 1 })).toEqual({ e: 1 }));
+  test("Values_QueryThatNamesItsControls_GetsThoseAlone", () => expect(valuesFor({ columns: {}, controls: ["e"] }, ["d"], { d: 0, e: 1 })).toEqual({ e: 1 }));
 
   test("Spans_Unnamed_ShareWhatIsLeft", () => {
     expect(spansOf([{}, { span: 9 }])).toEqual([3, 9]);

@@ -96,7 +96,8 @@ export class ConnectWindow {
       else this.#post({ postern: "wait" });
     } else if (message?.postern === "connected" && this.#isOurs(message) && typeof message.confirmation === "string") {
       await this.#confirm(message.confirmation);
-    } else if (message?.postern === "connect-failed" && this.#isOurs(message)) {
+    } else if (message?.postern === "connect-failed") {
+      // A failure may not know which connect it was (a state nobody knows); coming from our popup is enough to show it.
       this.#post({ postern: "ack" });
       this.#settle({ outcome: "failed", problem: failureOf(message) });
     }
