@@ -132,7 +132,6 @@ journey("Viewer_SessionEnds_AsksItsHostForANewCode", async ({ mock, page }) => {
   connectDone(mock);
   const frame = await openEmbed(mock, page);
   await drawn(frame);
-  await page.waitForTimeout(5_100); // The viewer tells a refused cookie from an ended session by age.
   mock.sessions.clear();
   await frame.getByRole("radio", { name: "Week" }).check();
   await until(() => mock.redeemed.length === 2, "a second code");
@@ -182,6 +181,13 @@ journey("Viewer_TileStates_ErrorCutAndEmptyEachSayWhat", async ({ mock, page }) 
   await frame.getByText("Trace 4bf92f3577b34da6").waitFor();
   await frame.getByText("The result was cut off").waitFor();
   await frame.getByText("No rows match.").waitFor();
+  await frame.getByText("This chart could not be drawn.").first().waitFor();
+  const linking = frame.locator('pn-chart path[fill="#123456"]');
+  await linking.waitFor();
+  await linking.click();
+  await page.waitForTimeout(200);
+  assert.equal(page.frames()[1].url(), `${mock.posternOrigin}/embed/flight_delays`, "no link of a spec leads anywhere");
+  assert.equal(page.context().pages().length, 1);
   await shoot(page, "06-tile-states");
   assert.deepEqual(await axeFindings(frame), []);
   mock.failing = false;
@@ -194,17 +200,18 @@ journey("Viewer_ControlChangeAndPageChange_CancelWhatRuns", async ({ mock, page 
   connectDone(mock);
   const frame = await openEmbed(mock, page);
   await drawn(frame);
-  await frame.getByRole("tab", { name: "Slow" }).click();
+  const answered = () => page.waitForResponse((response) => response.url().endsWith("/queries/slow"));
+  await Promise.all([answered(), frame.getByRole("tab", { name: "Slow" }).click()]);
   const slow = () => mock.queries.filter(({ name }) => name === "slow");
   await until(() => slow().length === 1, "the slow query");
   await frame.locator("pn-tile .skeleton").first().waitFor();
-  await page.waitForTimeout(100);
+  const again = answered();
   await frame.getByLabel("At least minutes late").fill("30");
   await frame.getByLabel("At least minutes late").press("Enter");
   await until(() => mock.cancelled.includes(slow()[0].id) && mock.dropped.includes(slow()[0].id), "the first run's end");
   await until(() => slow().length === 2, "a run with the new value");
   assert.equal(slow()[1].controls.min_delay, 30);
-  await page.waitForTimeout(100);
+  await again;
   await frame.getByRole("tab", { name: "Overview" }).click();
   await until(() => mock.cancelled.includes(slow()[1].id), "the end of the hidden tile's run");
 });

@@ -9,7 +9,7 @@ export const workbook = {
   title: "Flight delays",
   connection: "lakehouse",
   controls: {
-    period: { type: "date_range", label: "Period", default: { from: "2001-01-01", to: "2001-07-01" } },
+    period: { type: "date_range", label: "Period", default: { from: "2001-01-01", to: "2001-07-01" }, min: "2001-01-01", max: "2001-07-02" },
     states: { type: "string", many: true, maxItems: 3, label: "Origin state", options: { query: "states", value: "state" } },
     min_delay: { type: "int", min: -60, max: 1440, default: 15, label: "At least minutes late" },
     grain: { type: "choice", label: "Grain", default: "month", choices: [{ key: "day", label: "Day" }, { key: "week", label: "Week" }, { key: "month", label: "Month" }] },
@@ -27,9 +27,10 @@ export const workbook = {
     },
     worst: { columns: { origin: { type: "string", label: "Airport" }, flights: { type: "int", label: "Late flights" } } },
     flights: { columns: { date: { type: "date", label: "Date" }, origin: { type: "string", label: "From" }, destination: { type: "string", label: "To" }, delay: { type: "int", label: "Delay (min)" } } },
-    failing: { columns: { a: { type: "int" } } },
+    failing: { controls: [], columns: { a: { type: "int" } } },
     cut: { columns: { a: { type: "int" } } },
     nothing: { columns: { a: { type: "int" } } },
+    broken: { columns: { a: { type: "int" } } },
     slow: { columns: { a: { type: "int" } } },
   },
   pages: [
@@ -69,6 +70,16 @@ export const workbook = {
         { kind: "value", query: "failing", field: "a", title: "Failing" },
         { kind: "value", query: "cut", field: "a", title: "Cut off" },
         { kind: "table", query: "nothing", title: "Empty", columns: ["a"], page: 50 },
+      ], [
+        // Evaluates to an error, and one that would like to lead elsewhere.
+        { kind: "chart", query: "broken", title: "Broken chart", describe: "A chart whose spec fails.", spec: { data: [{ name: "rows", transform: [{ type: "formula", expr: "datum.a.b.c", as: "d" }] }], marks: [] } },
+        {
+          kind: "chart", query: "broken", title: "Linking chart", describe: "A chart whose mark is a link.",
+          spec: {
+            width: 100, height: 60, data: [{ name: "rows" }],
+            marks: [{ type: "rect", aria: false, from: { data: "rows" }, encode: { enter: { width: { value: 20 }, height: { value: 20 }, fill: { value: "#123456" }, href: { value: "https://elsewhere.example/" } } } }],
+          },
+        },
       ]],
     },
     { id: "slow", title: "Slow", controls: ["min_delay"], rows: [[{ kind: "value", query: "slow", field: "a", title: "Slow" }]] },
@@ -104,6 +115,7 @@ const tables = {
   },
   nothing: () => [{ a: [] }, { a: int32() }],
   failing: () => [{ a: [1] }, { a: int32() }],
+  broken: () => [{ a: [1] }, { a: int32() }],
   cut: () => [{ a: [1] }, { a: int32() }],
   slow: () => [{ a: [1] }, { a: int32() }],
 };

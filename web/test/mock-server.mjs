@@ -184,7 +184,7 @@ async function popup(state, request, response, pathname) {
 function callback(state, response, url) {
   const connect = state.connects.get(url.searchParams.get("connect"));
   const other = url.searchParams.get("as") !== "ana";
-  html(response, "Connecting", `<main id="connect-result" data-outcome="${other ? "mismatch" : "ready"}" data-connect="${connect.id}" data-confirmation="${other ? "" : connect.confirmation}">
+  html(response, "Connecting", `<main id="connect-result" data-outcome="${other ? "mismatch" : "ready"}" data-connect="${other ? "" : connect.id}" data-confirmation="${other ? "" : connect.confirmation}">
     <h1>${other ? "Another account signed in" : "Almost done"}</h1><p>${other ? "You are ana@skyline.example here, but ben@skyline.example signed in at the platform. Nothing was stored." : "Finishing the connection."}</p></main>
     <script type="module" src="/assets/connect-result.js"></script>`, "'none'");
 }

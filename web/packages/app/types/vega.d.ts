@@ -15,11 +15,17 @@ declare module "vega-view" {
     http(uri: string): Promise<never>;
     file(path: string): Promise<never>;
   }
+  export interface Logger {
+    level(level?: number): number | Logger;
+    error(fault: unknown): Logger;
+    warn(): Logger;
+    info(): Logger;
+    debug(): Logger;
+  }
   export type TooltipHandler = (handler: unknown, event: MouseEvent, item: unknown, value: unknown) => void;
   export class View {
     constructor(runtime: object, options: {
-      loader: Loader; expr: unknown; renderer: "svg"; hover: boolean; tooltip: TooltipHandler; logLevel: number;
-      logger?: unknown;
+      loader: Loader; expr: unknown; renderer: "svg"; hover: boolean; tooltip: TooltipHandler; logger: Logger;
     });
     initialize(container: Element): this;
     data(name: string, rows: readonly object[]): this;

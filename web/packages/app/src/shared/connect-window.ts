@@ -96,8 +96,8 @@ export class ConnectWindow {
       else this.#post({ postern: "wait" });
     } else if (message?.postern === "connected" && this.#isOurs(message) && typeof message.confirmation === "string") {
       await this.#confirm(message.confirmation);
-    } else if (message?.postern === "connect-failed" && (message.connect === "" || this.#isOurs(message))) {
-      // Without an id the answer belonged to no connect that Postern knows of; it came from our own popup all the same.
+    } else if (message?.postern === "connect-failed") {
+      // A failure may not know which connect it was (a state nobody knows); coming from our popup is enough to show it.
       this.#post({ postern: "ack" });
       this.#settle({ outcome: "failed", problem: failureOf(message) });
     }

@@ -85,7 +85,7 @@ export interface ColumnContract {
 export interface Query {
   columns: Record<string, ColumnContract>;
   /** Controls the query reads; absent means: every control of its page. */
-  bind?: string[];
+  controls?: string[];
 }
 
 export interface DateRange {
@@ -99,16 +99,20 @@ export type ControlValue = DateRange | number | string | string[] | undefined;
 interface ControlBase<T extends string, D> {
   type: T;
   label: string;
-  default?: D;
+  default?: D | null;
 }
 
 export type Control =
-  | (ControlBase<"date_range", DateRange | { last: string }> & { min?: string; max?: string })
-  | (ControlBase<"int", number> & { min?: number; max?: number })
+  | (ControlBase<"date_range", DateRange | { last: string }> & {
+      min?: string | null;
+      /** Latest `to`, which is exclusive. */
+      max?: string | null;
+    })
+  | (ControlBase<"int", number> & { min?: number | null; max?: number | null })
   | (ControlBase<"choice", string> & { choices: { key: string; label: string }[] })
   | (ControlBase<"string", string | string[]> & {
       many?: boolean;
-      maxItems?: number;
+      maxItems?: number | null;
       options?: { query: string; value: string; label?: string };
     });
 

@@ -6,7 +6,7 @@ import { type Control, type ControlValue, type DateRange, type Workbook } from "
 import "./control-multi.ts";
 import { type Option } from "./control-multi.ts";
 import { controlStyles } from "./control-styles.ts";
-import { fault, lastDay, rangeFromDays, valuesFor } from "./controls.ts";
+import { addDays, fault, lastDay, rangeFromDays, valuesFor } from "./controls.ts";
 import { type ControlValues } from "./query-fetch.ts";
 import { type Hold, type QueryPool } from "./query-pool.ts";
 import { columnNamed } from "./result.ts";
@@ -71,7 +71,7 @@ export class ControlBar extends LitElement {
       this.#draft(name, day === "" ? { from: part === "from" ? "" : from, to: part === "last" ? "" : (range?.to ?? "") } : rangeFromDays(from, last || day));
     };
     const dateInput = (part: "from" | "last", label: string, value: string) => html`
-      <input type="date" aria-label="${control.label}, ${label}" .value=${value} min=${control.min ?? nothing} max=${control.max ?? nothing}
+      <input type="date" aria-label="${control.label}, ${label}" .value=${value} min=${control.min ?? nothing} max=${control.max ? addDays(control.max, -1) : nothing}
         aria-invalid=${wrong ? "true" : "false"} aria-describedby=${wrong ? `${name}-fault` : nothing} @change=${set(part)}>`;
     return html`
       <fieldset class="field">
@@ -92,7 +92,7 @@ export class ControlBar extends LitElement {
           .value=${String(this.drafts[name] ?? "")} aria-invalid=${wrong ? "true" : "false"} aria-describedby=${wrong ? `${name}-fault` : nothing}
           @change=${(event: Event) => {
             const { value, valueAsNumber, validity } = event.target as HTMLInputElement;
-            this.#draft(name, value === "" && !validity.badInput ? undefined : valueAsNumber);
+            this.#draft(name, value === "" && !validity.badInput ? (control.default ?? undefined) : valueAsNumber);
           }}>
         ${this.#fault(name, wrong)}
       </div>`;
@@ -131,7 +131,7 @@ export class ControlBar extends LitElement {
     const { options, trouble } = this.#optionsOf(name, control);
     if (!control.many) return this.#select(name, control.label, options ?? [], "All");
     return html`
-      <pn-multi label=${control.label} .options=${options} .trouble=${trouble} .maxItems=${control.maxItems}
+      <pn-multi label=${control.label} .options=${options} .trouble=${trouble} .maxItems=${control.maxItems ?? undefined}
         .value=${(this.drafts[name] as string[] | undefined) ?? []}
         @pn-pick=${(event: CustomEvent<string[]>) => this.#draft(name, event.detail)}></pn-multi>`;
   }

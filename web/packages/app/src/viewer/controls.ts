@@ -9,14 +9,14 @@ export function initialValue(control: Control, today: string): ControlValue {
   switch (control.type) {
     case "date_range":
       if (control.default && "last" in control.default) return lastRange(control.default.last, today);
-      return control.default;
+      return control.default ?? undefined;
     case "int":
-      return control.default;
+      return control.default ?? undefined;
     case "choice":
       return control.default ?? control.choices[0]?.key;
     case "string":
       if (control.many) return typeof control.default === "string" ? [control.default] : (control.default ?? []);
-      return control.default;
+      return control.default ?? undefined;
   }
 }
 
@@ -67,19 +67,19 @@ export function fault(control: Control, value: ControlValue): string | undefined
       if (!isDate(from) || !isDate(to)) return "Enter both days.";
       if (from >= to) return "The first day must not be after the last.";
       if (control.min && from < control.min) return `Choose a day from ${control.min} on.`;
-      if (control.max && lastDay(value as DateRange) > control.max) return `Choose a day up to ${control.max}.`;
+      if (control.max && to > control.max) return `Choose a day up to ${addDays(control.max, -1)}.`;
       return undefined;
     }
     case "int":
       if (value === undefined) return undefined;
       if (!Number.isInteger(value)) return "Enter a whole number.";
-      if (control.min !== undefined && (value as number) < control.min) return `Enter ${control.min} or more.`;
-      if (control.max !== undefined && (value as number) > control.max) return `Enter ${control.max} or less.`;
+      if (control.min != null && (value as number) < control.min) return `Enter ${control.min} or more.`;
+      if (control.max != null && (value as number) > control.max) return `Enter ${control.max} or less.`;
       return undefined;
     case "choice":
       return control.choices.some(({ key }) => key === value) ? undefined : "Choose one.";
     case "string":
-      if (Array.isArray(value) && control.maxItems !== undefined && value.length > control.maxItems) {
+      if (Array.isArray(value) && control.maxItems != null && value.length > control.maxItems) {
         return `Choose at most ${control.maxItems}.`;
       }
       return undefined;
@@ -90,10 +90,10 @@ function isDate(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
-/** The values a query is sent: those it binds, else those of its page; what is empty is left out and so not applied. */
+/** The values a query is sent: those it reads, else those of its page; what is empty is left out and so not applied. */
 export function valuesFor(query: Query | undefined, pageControls: readonly string[], values: ControlValues): ControlValues {
   const sent: ControlValues = {};
-  for (const id of query?.bind ?? pageControls) {
+  for (const id of query?.controls ?? pageControls) {
     const value = values[id];
     if (value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) continue;
     sent[id] = value;

@@ -10,7 +10,7 @@ import { openChangeFeed } from "../shared/change-feed.ts";
 import { cssom } from "../shared/cssom.ts";
 import { ConnectWindow } from "../shared/connect-window.ts";
 import { applyTheme } from "../shared/theme.ts";
-import { baseStyles, icon } from "../shared/ui.ts";
+import { baseStyles } from "../shared/ui.ts";
 import { type Change, type ConnectionState, type Page, type Problem, type ReconnectReason, type Session, type Workbook, problems } from "../shared/wire.ts";
 import "./control-bar.ts";
 import { initialValues, valuesFor } from "./controls.ts";
@@ -21,6 +21,7 @@ import { QueryPool } from "./query-pool.ts";
 import { frameSession, portalSession, type SessionSource } from "./session-source.ts";
 import { spansOf } from "./layout.ts";
 import "./tile.ts";
+import { viewerHeader } from "./viewer-header.ts";
 import { viewerStyles } from "./viewer-styles.ts";
 
 /** What the viewer shows. */
@@ -60,6 +61,8 @@ export class PosternViewer extends LitElement {
   #closeFeed: (() => void) | undefined;
   #opening = false;
   #openedAt = 0;
+  /** A query succeeded in this session, so the browser keeps its cookie. */
+  #served = false;
   #hadFocus = false;
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #settling: ReturnType<typeof setTimeout> | undefined;
@@ -129,6 +132,7 @@ export class PosternViewer extends LitElement {
   #takeSession(session: Session): void {
     this.session = session;
     this.#openedAt = performance.now();
+    this.#served = false;
     this.#closeFeed?.();
     this.#closeFeed = openChangeFeed({
       onChange: (change) => this.#changed(change),
@@ -192,7 +196,7 @@ export class PosternViewer extends LitElement {
     this.#forget();
     if (!this.#link) {
       this.#stop({ type: problems.unauthenticated, title: "You are signed out", status: 401, detail: "Sign in to see this workbook." }, { label: "Sign in", run: signIn });
-    } else if (performance.now() - this.#openedAt > 5_000) {
+    } else if (this.#served || performance.now() - this.#openedAt > 5_000) {
       void this.#open();
     } else {
       this.#stop({ type: problems.unauthenticated, title: "The session could not be kept", status: 401, detail: "The browser may be refusing cookies in embedded pages." }, { label: "Open again", run: () => void this.#open() });
@@ -284,7 +288,11 @@ export class PosternViewer extends LitElement {
 
   #makePool(): QueryPool {
     return new QueryPool(
-      (name, controls, signal) => runQuery(this.workbook, name, this.definition!.queries[name] ?? { columns: {} }, controls, signal),
+      async (name, controls, signal) => {
+        const result = await runQuery(this.workbook, name, this.definition!.queries[name] ?? { columns: {} }, controls, signal);
+        this.#served = true;
+        return result;
+      },
       (problem) => this.#queryFailed(problem),
     );
   }
@@ -324,7 +332,7 @@ export class PosternViewer extends LitElement {
   override render(): TemplateResult {
     return html`
       <main class="viewer" aria-label=${this.definition?.title ?? "Workbook"}>
-        ${this.definition ? this.#header(this.definition) : nothing}
+        ${this.definition ? viewerHeader(this.definition.title, this.session, this.#connection()) : nothing}
         ${this.#content()}
         <p class="visually-hidden" role="status">${this.status}</p>
       </main>`;
@@ -348,19 +356,6 @@ export class PosternViewer extends LitElement {
       case "tiles":
         return this.#tiles(this.definition!);
     }
-  }
-
-  #header(workbook: Workbook) {
-    const connection = this.#connection();
-    return html`
-      <header class="top">
-        <h1>${workbook.title}</h1>
-        ${this.session ? html`
-          <div class="who">
-            <i class="seal">${icon(connection?.identity === "service" ? "link" : "person")}</i>
-            <p><b>${this.session.subject.name}</b><span>${whose(connection, this.session)}</span></p>
-          </div>` : nothing}
-      </header>`;
   }
 
   #tiles(workbook: Workbook) {
@@ -397,12 +392,6 @@ export class PosternViewer extends LitElement {
     this.page = (this.page + step + count) % count;
     void this.updateComplete.then(() => this.shadowRoot?.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]')?.focus());
   };
-}
-
-function whose(connection: ConnectionState | undefined, session: Session): string {
-  if (!connection || connection.state !== "connected") return session.subject.email;
-  if (connection.identity === "service") return `Filtered for you · ${connection.displayName}`;
-  return `Querying ${connection.displayName} as ${connection.principal ?? session.subject.email}`;
 }
 
 function signIn(): void {

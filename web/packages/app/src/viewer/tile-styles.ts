@@ -11,8 +11,7 @@ export const tileStyles = css`
   .actions { display: flex; flex: none; gap: 0.25rem; margin-inline-end: -0.5rem; }
   .actions [aria-pressed="true"] { background: var(--pn-accent-wash); color: var(--pn-accent); }
   .describe { font-size: 0.8125rem; margin-block: -0.35rem 0.5rem; }
-  .body { flex: 1; min-inline-size: 0; transition: opacity 150ms; }
-  .stale .body { opacity: 0.55; }
+  .body { flex: 1; min-inline-size: 0; }
 
   .progress { position: absolute; inset: 0 0 auto 0; block-size: 2px; overflow: hidden; }
   .progress::before {

@@ -59,7 +59,7 @@ export class TileElement extends LitElement {
     if (state.status === "error") this.#shown = undefined;
     const loading = state.status === "loading";
     return html`
-      <article class="card tile ${this.tile.kind} ${loading && this.#shown ? "stale" : ""}" aria-busy=${loading ? "true" : "false"}
+      <article class="card tile ${this.tile.kind}" aria-busy=${loading ? "true" : "false"}
         aria-labelledby="title">
         ${loading && this.#shown ? html`<div class="progress"></div>` : nothing}
         <header>

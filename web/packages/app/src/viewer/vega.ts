@@ -16,7 +16,7 @@ import {
   kde, key, lookup, multiextent, multivalues, params, pivot, prefacet, project, proxy, quantile, relay, sample, sequence, sieve, subflow,
   timeunit, tupleindex, values, window as windowed,
 } from "vega-transforms";
-import { type Loader, type TooltipHandler, View } from "vega-view";
+import { type Loader, type Logger, type TooltipHandler, View } from "vega-view";
 import { bound, identifier, mark, overlap, render, viewlayout } from "vega-view-transforms";
 import { rowsSource } from "./vega-spec.ts";
 
@@ -30,7 +30,20 @@ Object.assign(transforms, {
 const refuse = () => Promise.reject(new Error("Charts load nothing"));
 const loader: Loader = { load: refuse, sanitize: refuse, http: refuse, file: refuse };
 
-const quiet = 0;
+/**
+ * Vega reports what goes wrong while it evaluates to a logger and goes on; a chart drawn by half is worse than none. Vega calls the
+ * methods with a `this` of its own.
+ */
+function collectFaults(faults: unknown[]): Logger {
+  const logger: Logger = {
+    level: (level) => (level === undefined ? 1 : logger),
+    error: (fault) => (faults.push(fault), logger),
+    warn: () => logger,
+    info: () => logger,
+    debug: () => logger,
+  };
+  return logger;
+}
 
 /** Receives what the pointer is over, as name and text, with the row it stands for; `null` when it left. */
 export type TooltipSink = (event: MouseEvent, entries: [string, string][] | null, row: Readonly<Record<string, unknown>>) => void;
@@ -51,13 +64,15 @@ export async function drawChart(
 ): Promise<Chart> {
   const tooltip: TooltipHandler = (_, event, item, value) =>
     onTooltip(event, entriesOf(value), (item as { datum?: Record<string, unknown> } | null)?.datum ?? {});
+  const faults: unknown[] = [];
   const view = new View(parse(spec, config, { ast: true }), {
-    loader, tooltip, expr: expressionInterpreter, renderer: "svg", hover: true, logLevel: quiet,
+    loader, tooltip, logger: collectFaults(faults), expr: expressionInterpreter, renderer: "svg", hover: true,
   });
   try {
     view.data(rowsSource, rows).initialize(container).description(description);
     if (width !== undefined) view.width(width);
     await view.runAsync();
+    if (faults.length > 0) throw faults[0];
   } catch (error) {
     view.finalize();
     throw error;
