@@ -26,8 +26,7 @@ public static class VaultServices
 
     private static FileKeyring OpenKeyring(FileKeyringOptions keyring, VaultOptions options, IServiceProvider provider) =>
         OperatingSystem.IsWindows()
-            ? throw new KeyringException(
-                KeyringProblem.UnsupportedPlatform, "The file keyring needs Unix file modes. Use a key management service, or run in a Linux container.")
+            ? throw KeyringException.UnsupportedPlatform()
             : FileKeyring.OpenOrCreate(
                 keyring, options.Deployment, provider.GetRequiredService<IChance>(), provider.GetRequiredService<TimeProvider>());
 }

@@ -92,7 +92,13 @@ public sealed class FileKeyring : IKeyStore, IDisposable
             var wrapped = new byte[RecordFormat.SealedLength(key.Length)];
             using var associatedData = AssociatedData.OfKeyWrap(VaultSuite.HkdfSha512Aes256GcmCommit, root, context);
             RecordCipher.Seal(
-                document.Find(root)!.Reveal(), VaultSuite.HkdfSha512Aes256GcmCommit, root, associatedData.Bytes, key.Reveal(), chance, wrapped);
+                document.Find(root)!.Reveal(),
+                VaultSuite.HkdfSha512Aes256GcmCommit,
+                root,
+                associatedData.Bytes,
+                key.Reveal(),
+                chance,
+                wrapped);
             return new(new RootWrapping(root.ToString("D"), wrapped));
         }
     }
@@ -176,7 +182,9 @@ public sealed class FileKeyring : IKeyStore, IDisposable
 
         using var associatedData = AssociatedData.OfKeyWrap(VaultSuite.HkdfSha512Aes256GcmCommit, root, context);
         var opened = RecordCipher.TryOpen(key.Reveal(), VaultSuite.HkdfSha512Aes256GcmCommit, associatedData.Bytes, wrapped);
-        return opened is null ? VaultErrors.Refuse(VaultError.Refused, "A wrapped key does not belong where it was found, or was edited.") : opened;
+        return opened is null
+            ? VaultErrors.Refuse(VaultError.Refused, "A wrapped key does not belong where it was found, or was edited.")
+            : opened;
     }
 
     private void Replace(KeyringDocument fresh)
@@ -188,14 +196,15 @@ public sealed class FileKeyring : IKeyStore, IDisposable
     private static KeyringFile FileOf(FileKeyringOptions options, IChance chance, Action<KeyringStep>? after)
     {
         if (OperatingSystem.IsWindows())
-            throw new KeyringException(KeyringProblem.UnsupportedPlatform, "The file keyring needs Unix file modes. Use a key management service, or run in a Linux container.");
+            throw KeyringException.UnsupportedPlatform();
         var directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Directory));
         foreach (var forbidden in options.ForbiddenDirectories)
         {
             if (PrivateFiles.IsWithin(directory, forbidden))
                 throw new KeyringException(
                     KeyringProblem.InsideDatabaseFolder,
-                    $"The keyring directory {directory} lies in {forbidden}, whose copies would carry records and keys together. Move it beside that folder, and back it up separately.");
+                    $"The keyring directory {directory} lies in {forbidden}, whose copies would carry records and keys together. "
+                    + "Move it beside that folder, and back it up separately.");
         }
         return new(directory, chance, after);
     }
@@ -208,7 +217,8 @@ public sealed class FileKeyring : IKeyStore, IDisposable
         document.Dispose();
         throw new KeyringException(
             KeyringProblem.OtherDeployment,
-            $"The keyring {file.Path} belongs to deployment '{document.Deployment}', this is '{deployment}'. Name the right directory, or set the deployment back.");
+            $"The keyring {file.Path} belongs to deployment '{document.Deployment}', this is '{deployment}'. "
+            + "Name the right directory, or set the deployment back.");
     }
 
     private static KeyringDocument.RootKey NewRootKey(IChance chance, TimeProvider time)

@@ -33,4 +33,8 @@ public sealed class KeyringException(KeyringProblem problem, string message, Exc
 {
     /// <summary>Why.</summary>
     public KeyringProblem Problem { get; } = problem;
+
+    internal static KeyringException UnsupportedPlatform() => new(
+        KeyringProblem.UnsupportedPlatform,
+        "The file keyring needs Unix file modes. Use a key management service, or run in a Linux container.");
 }

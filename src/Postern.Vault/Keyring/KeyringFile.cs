@@ -28,7 +28,8 @@ internal sealed class KeyringFile(string directory, IChance chance, Action<Keyri
 
     public string Path { get; } = System.IO.Path.Combine(directory, FileName);
 
-    public bool Exists => System.IO.Path.Exists(Path) || new FileInfo(Path).LinkTarget is not null;
+    /// <summary>True for anything of this name, also a link to nowhere.</summary>
+    public bool Exists => System.IO.Path.Exists(Path);
 
     /// <summary>Makes the directory with mode 0700, durably. One that exists keeps its mode, which <see cref="Read"/> judges.</summary>
     public void CreateDirectory()
@@ -60,7 +61,8 @@ internal sealed class KeyringFile(string directory, IChance chance, Action<Keyri
         }
         catch (FormatException format)
         {
-            throw new KeyringException(KeyringProblem.Malformed, $"The keyring {Path} cannot be read: {format.Message}. Restore it from its backup.");
+            throw new KeyringException(
+                KeyringProblem.Malformed, $"The keyring {Path} cannot be read: {format.Message}. Restore it from its backup.");
         }
         finally
         {
@@ -102,11 +104,15 @@ internal sealed class KeyringFile(string directory, IChance chance, Action<Keyri
         }
         catch (IOException busy)
         {
-            throw new KeyringException(KeyringProblem.Busy, $"Another process is changing the keyring {Path}. Try again when it is done.", busy);
+            throw new KeyringException(
+                KeyringProblem.Busy, $"Another process is changing the keyring {Path}. Try again when it is done.", busy);
         }
     }
 
-    /// <summary>A process that died while writing left its file, with keys in it. A creator that is alive and late loses nothing: it was not first.</summary>
+    /// <summary>
+    /// A process that died while writing left its file, with keys in it. A creator that is alive and late loses nothing: it was not
+    /// first.
+    /// </summary>
     private void DeleteLeftovers()
     {
         foreach (var leftover in Directory.EnumerateFiles(directory, $".{FileName}.*"))

@@ -27,18 +27,25 @@ internal static partial class PrivateFiles
         FileSystemInfo info = directory ? new DirectoryInfo(path) : new FileInfo(path);
         var what = directory ? "keyring directory" : "keyring file";
         if (info.LinkTarget is not null)
-            throw new KeyringException(KeyringProblem.SymbolicLink, $"The {what} {path} is a symbolic link. Name the real place in the settings, so that nobody can point it elsewhere.");
+            throw new KeyringException(
+                KeyringProblem.SymbolicLink,
+                $"The {what} {path} is a symbolic link. Name the real place in the settings, so that nobody can point it elsewhere.");
         if (!info.Exists)
             throw Path.Exists(path)
-                ? new KeyringException(KeyringProblem.NotAFile, $"The {what} {path} is something else. Move it away or name another place.")
-                : new KeyringException(KeyringProblem.Missing, $"The {what} {path} is missing. Restore it from its backup; without it nothing stored can be opened.");
+                ? new KeyringException(
+                    KeyringProblem.NotAFile, $"The {what} {path} is something else. Move it away or name another place.")
+                : new KeyringException(
+                    KeyringProblem.Missing,
+                    $"The {what} {path} is missing. Restore it from its backup; without it nothing stored can be opened.");
         if ((info.UnixFileMode & NotTheOwner) != 0)
             throw new KeyringException(
                 KeyringProblem.NotPrivate,
-                $"The {what} {path} is open to others (mode {Octal(info.UnixFileMode)}). Run: chmod {(directory ? "700" : "600")} '{path}' — and if others had accounts on this machine, rotate the root key.");
+                $"The {what} {path} is open to others (mode {Octal(info.UnixFileMode)}). Run: chmod {(directory ? "700" : "600")} '{path}'"
+                + " — and if others had accounts on this machine, rotate the root key.");
         if (!IsOwnedByProcess(path, info.UnixFileMode))
             throw new KeyringException(
-                KeyringProblem.OtherOwner, $"The {what} {path} belongs to another user than this process (user id {GetEffectiveUserId()}). Run: chown {GetEffectiveUserId()} '{path}'");
+                KeyringProblem.OtherOwner,
+                $"The {what} {path} belongs to another user than this process. Run: chown {GetEffectiveUserId()} '{path}'");
     }
 
     /// <summary>Makes the entries of a directory durable.</summary>

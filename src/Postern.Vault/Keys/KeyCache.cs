@@ -59,7 +59,10 @@ internal sealed class KeyCache : IDisposable
         }
     }
 
-    /// <summary>Puts a key in and takes over its first reference; false, and the reference stays the caller's, when something was forgotten since <paramref name="seen"/> or all is.</summary>
+    /// <summary>
+    /// Puts a key in and takes over its first reference; false, and the reference stays the caller's, when something was forgotten
+    /// since <paramref name="seen"/> or the cache is closed.
+    /// </summary>
     public bool TryPut(TenantId tenant, TenantKey key, long seen)
     {
         lock (gate)
