@@ -73,7 +73,7 @@ public sealed class PlatformServer : IAsyncLifetime
     }
 
     /// <summary>Executes and waits for the end, polling where the wait was too short.</summary>
-    public async Task<JsonElement> ExecuteAsync(string token, JsonObject body)
+    public async Task<JsonElement> SubmitAsync(string token, JsonObject body)
     {
         body["wait_timeout"] ??= "50s";
         using var response = await PostAsync(token, body);
@@ -90,7 +90,7 @@ public sealed class PlatformServer : IAsyncLifetime
     }
 
     public Task<JsonElement> ExecuteAsync(string token, string sql, params JsonObject[] parameters) =>
-        ExecuteAsync(token, new JsonObject { ["statement"] = sql, ["parameters"] = new JsonArray([.. parameters]) });
+        SubmitAsync(token, new JsonObject { ["statement"] = sql, ["parameters"] = new JsonArray([.. parameters]) });
 
     public async Task<JsonElement> PollAsync(string token, string id)
     {
