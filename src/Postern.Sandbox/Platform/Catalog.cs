@@ -62,9 +62,12 @@ internal static class Catalog
             ],
             Granted: _ => true,
             // Row filter: flights that leave from the viewer's states.
-            RowFilter: viewer => viewer.States is null
-                ? null
-                : $"origin IN (SELECT iata FROM {Schema}.airports WHERE state IN ({string.Join(", ", viewer.States.Select(Literal))}))"),
+            RowFilter: viewer => viewer.States switch
+            {
+                null => null,
+                [] => "false", // no state, no row
+                _ => $"origin IN (SELECT iata FROM {Schema}.airports WHERE state IN ({string.Join(", ", viewer.States.Select(Literal))}))",
+            }),
         new("routes", "flights-airport.csv",
             [new("origin", "VARCHAR"), new("destination", "VARCHAR"), new("count", "INTEGER")],
             // Counts over all states: granted to those who may see all states.

@@ -17,8 +17,6 @@ internal static class EngineMacros
         "weekday(d) AS extract(isodow FROM d) - 1", // 0 is Monday
         "to_date(t) AS CAST(t AS DATE)",
         "to_timestamp(t) AS CAST(t AS TIMESTAMP)",
-        "date_format(d, f) AS strftime(CAST(d AS TIMESTAMP), replace(replace(replace(replace(replace(replace(replace(f, 'yyyy', '%Y'), "
-            + "'MMM', '%b'), 'MM', '%m'), 'dd', '%d'), 'HH', '%H'), 'mm', '%M'), 'ss', '%S'))",
         "unix_timestamp(t) AS CAST(floor(epoch(CAST(t AS TIMESTAMP))) AS BIGINT)",
         "percentile(c, p) AS quantile_cont(c, p)",
         "percentile_approx(c, p) AS approx_quantile(c, p)",

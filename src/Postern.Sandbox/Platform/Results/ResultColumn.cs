@@ -1,4 +1,4 @@
-using System.Data;
+using Apache.Arrow.Types;
 using DuckDB.NET.Data;
 
 namespace Postern.Sandbox.Platform.Results;
@@ -24,14 +24,16 @@ internal sealed record ResultColumn(string Name, string TypeName, string TypeTex
         _ => $"CAST(c{position} AS {Cast}) AS c{position}",
     };
 
-    /// <summary>The columns of a prepared result.</summary>
-    public static IReadOnlyList<ResultColumn> Of(DuckDBDataReader reader)
-    {
-        var schema = reader.GetSchemaTable();
-        return [.. Enumerable.Range(0, reader.FieldCount).Select(i => Of(reader.GetName(i), reader.GetDataTypeName(i), schema.Rows[i]))];
-    }
+    /// <summary>The columns of a prepared result; what a DECIMAL measures is learnt from the stream, see <see cref="Measured"/>.</summary>
+    public static IReadOnlyList<ResultColumn> Of(DuckDBDataReader reader) =>
+        [.. Enumerable.Range(0, reader.FieldCount).Select(i => Of(reader.GetName(i), reader.GetDataTypeName(i)))];
 
-    private static ResultColumn Of(string name, string engineType, DataRow schema) => engineType switch
+    /// <summary>The column with the precision and scale of its Arrow type.</summary>
+    public ResultColumn Measured(IArrowType type) => type is Decimal128Type { Precision: var precision, Scale: var scale }
+        ? this with { TypeText = $"DECIMAL({precision},{scale})", Precision = precision, Scale = scale }
+        : this;
+
+    private static ResultColumn Of(string name, string engineType) => engineType switch
     {
         "Boolean" => new(name, "BOOLEAN", "BOOLEAN"),
         "TinyInt" => new(name, "BYTE", "TINYINT"),
@@ -44,7 +46,7 @@ internal sealed record ResultColumn(string Name, string TypeName, string TypeTex
         "HugeInt" or "UnsignedInteger" or "UnsignedBigInt" or "UnsignedHugeInt" => new(name, "LONG", "BIGINT", Cast: "BIGINT"),
         "Float" => new(name, "FLOAT", "FLOAT"),
         "Double" => new(name, "DOUBLE", "DOUBLE"),
-        "Decimal" => Decimal(name, Number(schema, "NumericPrecision"), Number(schema, "NumericScale")),
+        "Decimal" => new(name, "DECIMAL", "DECIMAL"),
         "Varchar" => new(name, "STRING", "STRING"),
         "Date" => new(name, "DATE", "DATE"),
         "Timestamp" or "TimestampS" or "TimestampMs" or "TimestampNs" or "TimestampTz" => new(name, "TIMESTAMP", "TIMESTAMP", Cast: "TIMESTAMPTZ"),
@@ -55,9 +57,4 @@ internal sealed record ResultColumn(string Name, string TypeName, string TypeTex
         "Map" => new(name, "MAP", "MAP<STRING,STRING>", Cast: "JSON"),
         _ => new(name, "STRING", "STRING", Cast: "VARCHAR"),
     };
-
-    private static ResultColumn Decimal(string name, int precision, int scale) =>
-        new(name, "DECIMAL", $"DECIMAL({precision},{scale})") { Precision = precision, Scale = scale };
-
-    private static int Number(DataRow schema, string column) => Convert.ToInt32(schema[column], System.Globalization.CultureInfo.InvariantCulture);
 }

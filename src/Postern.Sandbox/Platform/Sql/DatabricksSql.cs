@@ -34,6 +34,7 @@ internal static class DatabricksSql
         fault = Shape(tokens);
         if (fault is not null)
             return false;
+        DatePattern.Rewrite(tokens);
 
         var text = new StringBuilder();
         var bound = new Dictionary<string, int>(StringComparer.Ordinal);

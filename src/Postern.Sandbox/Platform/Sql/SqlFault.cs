@@ -48,7 +48,7 @@ internal sealed record SqlFault(string ErrorCode, string Message, string? SqlSta
             "Catalog" => Of("UNRESOLVED_ROUTINE", "42883", detail),
             "Binder" when detail.StartsWith("Ambiguous", StringComparison.Ordinal) => Of("AMBIGUOUS_REFERENCE", "42704", detail),
             "Binder" when detail.Contains("GROUP BY", StringComparison.Ordinal) => Of("MISSING_AGGREGATION", "42803", detail),
-            "Binder" when detail.Contains("olumn", StringComparison.Ordinal) => Of("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703", detail),
+            "Binder" when detail.Contains("olumn", StringComparison.Ordinal) || detail.StartsWith("Referenced table", StringComparison.Ordinal) => Of("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703", detail),
             "Binder" => Of("DATATYPE_MISMATCH", "42K09", detail),
             "Conversion" when detail.Contains("out of range", StringComparison.Ordinal) => Of("CAST_OVERFLOW", "22003", detail),
             "Conversion" => Of("CAST_INVALID_INPUT", "22018", detail),

@@ -6,7 +6,8 @@ namespace Postern.Sandbox.Platform.Statements;
 /// All statements the platform knows: admits them, runs so many at once, and forgets them (their retention is over, their owner
 /// deleted them, or newer results need the space).
 /// </summary>
-internal sealed class StatementRegistry(PlatformOptions options, StatementRunner runner, ITrafficLog log, TimeProvider time) : IAsyncDisposable
+internal sealed partial class StatementRegistry(
+    PlatformOptions options, StatementRunner runner, ITrafficLog log, ILogger<StatementRegistry> logger, TimeProvider time) : IAsyncDisposable
 {
     private readonly Dictionary<string, Statement> statements = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim turns = new(options.MaxRunning);
@@ -120,9 +121,10 @@ internal sealed class StatementRegistry(PlatformOptions options, StatementRunner
         {
             End(statement, null, null);
         }
-        catch (Exception)
+        catch (Exception error)
         {
             // The outermost step of a statement: whatever broke, its owner must not poll for ever.
+            LogBroken(logger, statement.Id, error);
             End(statement, null, new SqlFault("INTERNAL_ERROR", "The warehouse of the sandbox failed on this statement."));
         }
         finally
@@ -148,4 +150,7 @@ internal sealed class StatementRegistry(PlatformOptions options, StatementRunner
         else
             Sweep();
     }
+
+    [LoggerMessage(EventId = 7201, Level = LogLevel.Error, Message = "Statement {Id} met an error nobody expected.")]
+    private static partial void LogBroken(ILogger logger, string id, Exception error);
 }

@@ -40,9 +40,8 @@ internal sealed class StatementRunner(PlatformOptions options, Engines engines, 
             using var interruption = new Interruption(connection, time, stop);
             stop.ThrowIfCancellationRequested();
             var columns = Describe(connection, statement.Sql); // 2
-            var truncated = Stream(connection, statement, columns, spool, stop); // 3
-            if (truncated is { } cut)
-                return (new StatementResult(columns, Keep(ref spool), cut), null);
+            if (Stream(connection, statement, columns, spool, stop) is { } done) // 3
+                return (new StatementResult(done.Columns, Keep(ref spool), done.Truncated), null);
             return (null, new SqlFault("BAD_REQUEST",
                 $"Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size of at most {options.InlineBytes} bytes. "
                 + "Please execute the statement with disposition=EXTERNAL_LINKS if you want to download the full result."));
@@ -73,8 +72,9 @@ internal sealed class StatementRunner(PlatformOptions options, Engines engines, 
         return ResultColumn.Of(reader);
     }
 
-    /// <returns>Whether the result was truncated; null when it is too large for its disposition.</returns>
-    private bool? Stream(DuckDBConnection connection, Statement statement, IReadOnlyList<ResultColumn> columns, ResultSpool spool, CancellationToken stop)
+    /// <returns>The columns as they came and whether the result was cut; null when it is too large for its disposition.</returns>
+    private (IReadOnlyList<ResultColumn> Columns, bool Truncated)? Stream(
+        DuckDBConnection connection, Statement statement, IReadOnlyList<ResultColumn> columns, ResultSpool spool, CancellationToken stop)
     {
         var request = statement.Request;
         var limits = new ResultLimits(
@@ -98,7 +98,7 @@ internal sealed class StatementRunner(PlatformOptions options, Engines engines, 
 
         stop.ThrowIfCancellationRequested();
         writer.Complete();
-        return writer.TooLarge ? null : writer.Truncated;
+        return writer.TooLarge ? null : ([.. columns.Select((column, i) => column.Measured(schema.FieldsList[i].DataType))], writer.Truncated);
     }
 
     /// <summary>The statement with its columns cast to the types that travel, and one row more than asked to see whether it was cut.</summary>
