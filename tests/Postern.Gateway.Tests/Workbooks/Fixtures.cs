@@ -10,7 +10,7 @@ namespace Postern.Gateway.Tests.Workbooks;
 /// <summary>A tenant with two connections and one policy, and a workbook that uses every kind of control.</summary>
 internal static class Fixtures
 {
-    public static readonly TenantId Tenant = TenantId.Parse("skyline");
+    public static readonly TenantId Skyline = TenantId.Parse("skyline");
 
     public static readonly FakeTimeProvider Clock = new(new DateTimeOffset(2026, 3, 10, 12, 0, 0, TimeSpan.Zero));
 
@@ -102,19 +102,25 @@ internal static class Fixtures
     }
 
     public static Subject Person(params (string Attribute, string[] Values)[] attributes) => new(
-        new SubjectKey(Tenant, "embed:skyline", "p-1"),
+        new SubjectKey(Skyline, "embed:skyline", "p-1"),
         attributes.ToImmutableSortedDictionary(pair => pair.Attribute, pair => pair.Values.ToImmutableArray(), StringComparer.Ordinal));
 
-    public static PermittedQuery Permit(PublishedWorkbook workbook, string query, Subject? subject = null)
+    public static PermittedQuery Permit(PublishedWorkbook workbook, string query, Subject? subject = null, ImmutableArray<TablePolicy>? policies = null)
     {
         var connection = Target.Connections.First(candidate => candidate.Id == workbook.Connection);
         var viewer = new Viewer(subject ?? Person(), SessionKind.Portal, null, new HashSet<ConnectionId> { connection.Id });
-        Assert.True(QueryPolicy.Judge(viewer, workbook.ForPolicy(query), connection, Target.Policies).TryGet(out var permitted, out var refusal), refusal?.Detail);
+        Assert.True(QueryPolicy.Judge(viewer, workbook.ForPolicy(query), connection, policies ?? Target.Policies).TryGet(out var permitted, out var refusal), refusal?.Detail);
         return permitted;
     }
 
     public static Outcome<BoundQuery> Bind(PublishedWorkbook workbook, string query, string controls, Subject? subject = null, string? fromHost = null) =>
         workbook.Bind(Permit(workbook, query, subject), Json(controls), Clock, fromHost is null ? null : Json(fromHost));
+
+    public static BoundQuery Bound(PublishedWorkbook workbook, string query, string controls, Subject subject, ImmutableArray<TablePolicy> policies)
+    {
+        Assert.True(workbook.Bind(Permit(workbook, query, subject, policies), Json(controls), Clock).TryGet(out var bound, out var refusal), refusal?.Detail);
+        return bound;
+    }
 
     public static BoundQuery Bound(PublishedWorkbook workbook, string query, string controls, Subject? subject = null, string? fromHost = null)
     {
@@ -139,7 +145,7 @@ internal static class Fixtures
     public static string Sample(string name) => File.ReadAllText(Path.Combine(Root(), "samples", "workbooks", $"{name}.workbook.yaml"));
 
     private static Connection Connect(string id, IdentityMode identity) => new(
-        Tenant, ConnectionId.Parse(id), id, "databricks", new Uri("https://platform.example"), identity, IdentityMatch.Email,
+        Skyline, ConnectionId.Parse(id), id, "databricks", new Uri("https://platform.example"), identity, IdentityMatch.Email,
         new AuthorizationSettings("databricks", "https://platform.example/oidc", "postern", null, ClientAuthentication.None, ["sql"]),
         new ExecutionSettings("w", "main", "demo"));
 }
