@@ -25,7 +25,7 @@ internal static class AllowedFunctions
         "regexp_matches regexp_extract like_escape not_like_escape ilike_escape not_ilike_escape md5 sha256 " +
         // time
         "date_trunc date_part datepart extract year quarter month week day dayofmonth dayofweek dayofyear weekday hour minute second last_day " +
-        "date_add date_sub dateadd datediff date_diff add_months months_between make_date make_timestamp to_date to_timestamp strftime " +
+        "date_add date_sub datediff date_diff add_months months_between make_date make_timestamp to_date to_timestamp strftime " +
         "unix_timestamp from_unixtime current_date current_timestamp get_current_timestamp now today localtimestamp timezone epoch " +
         "to_years to_months to_weeks to_days to_hours to_minutes to_seconds monthname dayname " +
         // conditions and structure
