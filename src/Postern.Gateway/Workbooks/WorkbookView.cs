@@ -28,7 +28,7 @@ public static class WorkbookView
             ["queries"] = new JsonObject(workbook.Queries.Select(query => KeyValuePair.Create<string, JsonNode?>(query.Name, new JsonObject
             {
                 ["columns"] = new JsonObject(query.Columns.Select(column => KeyValuePair.Create<string, JsonNode?>(column.Name, Of(column)))),
-                ["bind"] = Array(query.Bind.Where(names.Contains), name => JsonValue.Create(name)),
+                ["controls"] = Array(query.Bind.Where(names.Contains), name => JsonValue.Create(name)),
             }))),
         };
     }

@@ -97,9 +97,13 @@ internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeL
     {
         var tenant = run.Run.Subject.Tenant;
         if (await store.Sessions.FindAsync(tenant, run.Run.Session, cancellation) is not { EndedAt: null })
+        {
             run.Stop("session-ended");
-        else if (await store.Grants.FindAsync(tenant, run.Run.Grant, cancellation) is not { State: GrantState.Active })
-            run.Stop("revoked");
+            return;
+        }
+        var grant = await store.Grants.FindAsync(tenant, run.Run.Grant, cancellation);
+        if (grant is not { State: GrantState.Active })
+            run.Stop(grant is { State: GrantState.Reconnect } ? "grant-ended" : "revoked");
     }
 
     /// <summary>Why runs are looked at: something changed, or one run may have missed a change. Neither: something was missed.</summary>

@@ -92,7 +92,7 @@ public sealed class PublishedWorkbookTests
         Assert.Equal("""{"type":"string","label":"States","default":[],"many":true,"maxItems":5,"options":{"query":"my_states","value":"state"}}""", view["controls"]!["states"]!.ToJsonString());
         Assert.Equal("""{"type":"choice","label":"Grain","default":"day","choices":[{"key":"day","label":"By day"},{"key":"week","label":"By week"}]}""", view["controls"]!["grain"]!.ToJsonString());
         Assert.Equal("""{"kind":"table","query":"delays","title":"Table","span":9,"columns":["bucket","flights"],"page":25,"export":["csv"]}""", view["pages"]![0]!["rows"]![0]![1]!.ToJsonString());
-        Assert.Equal("""["period","states","carrier","min_delay","grain"]""", view["queries"]!["delays"]!["bind"]!.ToJsonString());
+        Assert.Equal("""["period","states","carrier","min_delay","grain"]""", view["queries"]!["delays"]!["controls"]!.ToJsonString());
         Assert.Equal("""{"type":"string","label":"Carrier"}""", view["controls"]!["carrier"]!.ToJsonString());
         Assert.Equal("""{"type":"int","label":"Flights"}""", view["queries"]!["delays"]!["columns"]!["flights"]!.ToJsonString());
     }
