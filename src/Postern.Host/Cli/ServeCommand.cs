@@ -13,7 +13,7 @@ internal static class ServeCommand
     public static Command Create()
     {
         var config = Configured.ConfigOption();
-        var listen = new Option<Uri?>("--listen") { Description = "The address to listen on. Default: PublicOrigin." };
+        var listen = ListenOption();
         var frontEnd = FrontEndOption();
         var command = new Command("serve", "Runs the gateway.") { config, listen, frontEnd };
         command.SetAction(async (result, cancellation) =>
@@ -31,6 +31,19 @@ internal static class ServeCommand
     {
         Description = "The folder of the built front end.",
         DefaultValueFactory = _ => Locate("web/dist"),
+    };
+
+    private static Option<Uri?> ListenOption() => new("--listen")
+    {
+        Description = "The address to listen on, such as http://localhost:8080. Default: PublicOrigin.",
+        CustomParser = argument =>
+        {
+            var text = argument.Tokens[0].Value;
+            if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is ("http" or "https") && address.PathAndQuery == "/")
+                return address;
+            argument.AddError($"--listen: '{text}' is no address to listen on. Write scheme, host and port, such as http://localhost:8080.");
+            return null;
+        },
     };
 
     /// <summary>Migrates, seeds and serves until it is told to stop.</summary>

@@ -1,0 +1,150 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Postern.Cluster.Tests.Processes;
+
+/// <summary>A process of the system under test, with everything it said.</summary>
+internal sealed class ChildProcess : IDisposable
+{
+    private readonly Process process;
+    private readonly ConcurrentQueue<string> lines = new();
+    private readonly Lock gate = new();
+    private readonly List<(Func<string, bool> Is, Action Then)> triggers = [];
+
+    private ChildProcess(string name, ProcessStartInfo start)
+    {
+        Name = name;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        process = new Process { StartInfo = start };
+        process.OutputDataReceived += (_, line) => Heard(line.Data);
+        process.ErrorDataReceived += (_, line) => Heard(line.Data);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>For messages.</summary>
+    public string Name { get; }
+
+    /// <summary>Its process id.</summary>
+    public int Id => process.Id;
+
+    /// <summary>Whether it ended.</summary>
+    public bool HasExited => process.HasExited;
+
+    /// <summary>Its exit code, once it ended.</summary>
+    public int ExitCode => process.ExitCode;
+
+    /// <summary>Both of its outputs so far, line by line.</summary>
+    public IReadOnlyCollection<string> Lines => [.. lines];
+
+    /// <summary>Starts a .NET executable of the checkout.</summary>
+    public static ChildProcess DotNet(string name, string assembly, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { WorkingDirectory = Checkout.Root };
+        start.ArgumentList.Add(assembly);
+        return With(name, start, environment, arguments);
+    }
+
+    /// <summary>Starts any program.</summary>
+    public static ChildProcess Program(string program, params string[] arguments) =>
+        With(program, new ProcessStartInfo(program), new Dictionary<string, string>(), arguments);
+
+    private static ChildProcess With(string name, ProcessStartInfo start, IReadOnlyDictionary<string, string> environment, string[] arguments)
+    {
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        // Nothing of the surrounding shell configures what is tested.
+        foreach (var key in start.Environment.Keys.Where(key => key.StartsWith("POSTERN", StringComparison.OrdinalIgnoreCase)).ToList())
+            start.Environment.Remove(key);
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        foreach (var (key, value) in environment)
+            start.Environment[key] = value;
+        return new ChildProcess(name, start);
+    }
+
+    /// <summary>Does something at the first line from now on that contains a text, on the thread that reads it.</summary>
+    public void When(string text, Action then)
+    {
+        lock (gate)
+            triggers.Add((line => line.Contains(text, StringComparison.Ordinal), then));
+    }
+
+    /// <summary>How many lines contained a text.</summary>
+    public int Count(string text) => lines.Count(line => line.Contains(text, StringComparison.Ordinal));
+
+    /// <summary>Waits for a line that contains a text, said already or not.</summary>
+    public Task SaysAsync(string text, TimeSpan? within = null) => Suite.UntilAsync(
+        $"{Name} says '{text}'. It said:\n{string.Join('\n', lines.TakeLast(30))}", within ?? TimeSpan.FromSeconds(60), () =>
+        {
+            if (Count(text) > 0)
+                return true;
+            Assert.False(process.HasExited, $"{Name} ended before it said '{text}'. It said:\n{string.Join('\n', lines)}");
+            return false;
+        });
+
+    /// <summary>Ends it at once, as <c>kill -9</c> does: nothing of it runs any more.</summary>
+    public void Kill()
+    {
+        try
+        {
+            process.Kill();
+        }
+        catch (InvalidOperationException)
+        {
+            // It ended by itself.
+        }
+    }
+
+    /// <summary>Asks it to end (SIGTERM).</summary>
+    public void Terminate()
+    {
+        using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>Waits for its end and everything it said.</summary>
+    public async Task<int> EndedAsync(TimeSpan within)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Suite.Token);
+        patience.CancelAfter(within);
+        try
+        {
+            await process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException) when (!Suite.Token.IsCancellationRequested)
+        {
+            Assert.Fail($"{Name} did not end within {within.TotalSeconds:0} s. It said:\n{string.Join('\n', lines.TakeLast(20))}");
+        }
+        return process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        Kill();
+        process.WaitForExit();
+        process.Dispose();
+    }
+
+    private void Heard(string? line)
+    {
+        if (line is null)
+            return;
+        lines.Enqueue(line);
+        List<Action> due = [];
+        lock (gate)
+        {
+            for (var i = triggers.Count - 1; i >= 0; i--)
+            {
+                if (!triggers[i].Is(line))
+                    continue;
+                due.Add(triggers[i].Then);
+                triggers.RemoveAt(i);
+            }
+        }
+        foreach (var then in due)
+            then();
+    }
+}

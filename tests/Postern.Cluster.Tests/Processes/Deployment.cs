@@ -1,0 +1,242 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Data.Sqlite;
+
+namespace Postern.Cluster.Tests.Processes;
+
+/// <summary>One node: a Postern process and its address.</summary>
+internal sealed record Node(string Name, Uri Address, ChildProcess Process);
+
+/// <summary>
+/// A deployment of its own: one sandbox, one database, any number of Postern processes over it, all on free loopback ports. The
+/// configuration is the demo's with other ports, so what is tested is what is shown.
+/// </summary>
+internal sealed class Deployment : IAsyncDisposable
+{
+    private static readonly string PosternAssembly = Checkout.Assembly("Postern.Host", "postern");
+    private readonly string folder = Directory.CreateTempSubdirectory("postern-cluster-").FullName;
+    private readonly List<ChildProcess> all = [];
+    private readonly List<int> ports;
+    private readonly int sandboxPort;
+
+    private Deployment(int nodes)
+    {
+        var free = FreePorts(nodes + 2);
+        sandboxPort = free[0];
+        HostOrigin = $"http://127.0.0.1:{free[1]}";
+        ports = free[2..];
+        PublicOrigin = new Uri($"http://localhost:{ports[0]}");
+        SandboxAddress = new Uri($"http://127.0.0.1:{sandboxPort}");
+        Sandbox = new SandboxControl(SandboxAddress);
+    }
+
+    /// <summary>Where browsers know Postern; the first node listens there.</summary>
+    public Uri PublicOrigin { get; }
+
+    /// <summary>The origin of the host application that embeds. Nothing listens there.</summary>
+    public string HostOrigin { get; }
+
+    /// <summary>Where the authorization servers and the platform are.</summary>
+    public Uri SandboxAddress { get; }
+
+    /// <summary>Their control.</summary>
+    public SandboxControl Sandbox { get; }
+
+    /// <summary>The configuration file of every node.</summary>
+    public string ConfigFile => Path.Combine(folder, "postern.json");
+
+    /// <summary>The folder of the database.</summary>
+    public string DataFolder => Path.Combine(folder, "data");
+
+    /// <summary>Every process that ever ran here, dead ones too.</summary>
+    public IReadOnlyList<ChildProcess> Processes => all;
+
+    private string DatabaseFile => Path.Combine(DataFolder, "postern.db");
+
+    /// <summary>Starts the sandbox and as many nodes as asked for.</summary>
+    /// <param name="nodes">How many nodes start; their names are <c>node-0</c>, <c>node-1</c>, ….</param>
+    /// <param name="change">Changes the configuration before anything starts.</param>
+    public static async Task<Deployment> StartAsync(int nodes = 1, Action<JsonNode>? change = null)
+    {
+        var deployment = new Deployment(Math.Max(nodes, 1));
+        try
+        {
+            Directory.CreateDirectory(deployment.DataFolder);
+            deployment.WriteConfig(change);
+            await deployment.StartSandboxAsync();
+            for (var index = 0; index < nodes; index++)
+                await deployment.StartNodeAsync(index);
+            return deployment;
+        }
+        catch
+        {
+            await deployment.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a node, for the first time or again; waits until it is ready.</summary>
+    public async Task<Node> StartNodeAsync(int index = 0)
+    {
+        var name = $"node-{index}";
+        var address = new Uri($"http://localhost:{ports[index]}");
+        var process = Keep(ChildProcess.DotNet(
+            name, PosternAssembly, new Dictionary<string, string> { ["POSTERN__NODE__NAME"] = name },
+            "serve", "--config", ConfigFile, "--listen", address.AbsoluteUri));
+        await process.SaysAsync("Postern is ready");
+        var node = new Node(name, address, process);
+        Nodes = [.. Nodes.Where(other => other.Name != name), node];
+        return node;
+    }
+
+    /// <summary>The nodes that were started, by name; a dead one stays until it is started again.</summary>
+    public IReadOnlyList<Node> Nodes { get; private set; } = [];
+
+    /// <summary>The first node.</summary>
+    public Node Node => Nodes.Single(node => node.Name == "node-0");
+
+    /// <summary>The second node.</summary>
+    public Node Other => Nodes.Single(node => node.Name == "node-1");
+
+    /// <summary>Ends a node in good order.</summary>
+    public static async Task StopAsync(Node node)
+    {
+        node.Process.Terminate();
+        Assert.Equal(0, await node.Process.EndedAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    /// <summary>Writes the configuration: the demo's, with the ports and folders of this deployment.</summary>
+    public void WriteConfig(Action<JsonNode>? change = null)
+    {
+        var text = File.ReadAllText(Checkout.Path("src/Postern.Host/Demo/postern.demo.json"))
+            .Replace("http://localhost:7300", PublicOrigin.GetLeftPart(UriPartial.Authority), StringComparison.Ordinal)
+            .Replace("http://127.0.0.1:7310", SandboxAddress.GetLeftPart(UriPartial.Authority), StringComparison.Ordinal)
+            .Replace("http://127.0.0.1:7320", HostOrigin, StringComparison.Ordinal);
+        var config = JsonNode.Parse(text)!;
+        var postern = config["Postern"]!;
+        postern["Store"]!["ConnectionString"] = "Data Source=" + DatabaseFile;
+        postern["KeyStore"]!["Directory"] = Path.Combine(folder, "keys");
+        var tenant = postern["Tenants"]!["skyline"]!;
+        tenant["Workbooks"] = new JsonArray(Checkout.Path("samples/workbooks"));
+        tenant["Connections"]!["lakehouse"]!["Execution"]!["MaxConcurrency"] = 64;
+        change?.Invoke(tenant);
+        File.WriteAllText(ConfigFile, config.ToJsonString());
+    }
+
+    /// <summary>Runs a verb of <c>postern</c> to its end.</summary>
+    public async Task<(int ExitCode, string Output)> RunAsync(params string[] arguments)
+    {
+        var process = Keep(ChildProcess.DotNet("postern " + arguments[0], PosternAssembly, new Dictionary<string, string>(), [.. arguments, "--config", ConfigFile]));
+        var code = await process.EndedAsync(TimeSpan.FromSeconds(60));
+        return (code, string.Join('\n', process.Lines));
+    }
+
+    /// <summary>The audit trail verifies, of every tenant and of Postern itself.</summary>
+    public async Task AssertAuditVerifiesAsync()
+    {
+        var (code, output) = await RunAsync("audit", "verify");
+        Assert.True(code == 0, output);
+    }
+
+    /// <summary>The events of a tenant's audit trail, from an export that verifies by itself.</summary>
+    public async Task<IReadOnlyList<JsonElement>> EventsAsync(string tenant = "skyline")
+    {
+        var file = Path.Combine(folder, $"export-{Guid.NewGuid():N}.jsonl");
+        var (code, output) = await RunAsync("audit", "export", "--tenant", tenant, "--output", file);
+        Assert.True(code == 0, output);
+        var lines = await File.ReadAllLinesAsync(file, Suite.Token);
+        return [.. lines.Select(line => JsonSerializer.Deserialize<JsonElement>(line)).Where(line => line.TryGetProperty("leaf", out _)).Select(line => line.GetProperty("leaf"))];
+    }
+
+    /// <summary>Waits until the audit trail holds an event of this kind and code.</summary>
+    public Task HasEventAsync(string kind, string? code = null) => Suite.UntilAsync($"event {kind} {code}", TimeSpan.FromSeconds(20), async () =>
+        (await EventsAsync()).Any(leaf => leaf.GetProperty("activity_name").GetString() == kind
+            && (code is null || leaf.TryGetProperty("status_code", out var said) && said.GetString() == code)));
+
+    /// <summary>Changes the database behind Postern's back; answers the number of rows.</summary>
+    public int Edit(string sql, params (string Name, object Value)[] parameters)
+    {
+        using var connection = Open();
+        using var command = Command(connection, sql, parameters);
+        return command.ExecuteNonQuery();
+    }
+
+    /// <summary>The first value of a query.</summary>
+    public object? Read(string sql, params (string Name, object Value)[] parameters)
+    {
+        using var connection = Open();
+        using var command = Command(connection, sql, parameters);
+        return command.ExecuteScalar() is { } value and not DBNull ? value : null;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in all)
+            process.Dispose();
+        Sandbox.Dispose();
+        await Task.Yield();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private async Task StartSandboxAsync()
+    {
+        var additions = new JsonObject
+        {
+            ["clients"] = new JsonArray(
+                Client("workspace", "postern", "/oauth/callback"),
+                Client("generic", "postern", "/oauth/callback"),
+                Client("corp", "postern-portal", "/sign-in/callback")),
+        };
+        var file = Path.Combine(folder, "sandbox.json");
+        await File.WriteAllTextAsync(file, additions.ToJsonString(), Suite.Token);
+        var process = Keep(ChildProcess.DotNet(
+            "sandbox", Checkout.Assembly("Postern.Sandbox", "postern-sandbox"),
+            new Dictionary<string, string> { ["POSTERN_SANDBOX_DATA"] = Checkout.Path("web/node_modules/vega-datasets/data") },
+            "serve", "--port", sandboxPort.ToString(System.Globalization.CultureInfo.InvariantCulture), "--config", file, "--data", Path.Combine(folder, "sandbox")));
+        await process.SaysAsync("Sandbox ready");
+    }
+
+    private JsonObject Client(string issuer, string id, string callback) => new()
+    {
+        ["issuer"] = issuer,
+        ["id"] = id,
+        ["redirectUris"] = new JsonArray(new Uri(PublicOrigin, callback).AbsoluteUri),
+    };
+
+    private ChildProcess Keep(ChildProcess process)
+    {
+        all.Add(process);
+        return process;
+    }
+
+    private SqliteConnection Open()
+    {
+        var connection = new SqliteConnection($"Data Source={DatabaseFile};Pooling=False;Default Timeout=10");
+        connection.Open();
+        return connection;
+    }
+
+#pragma warning disable CA2100 // The SQL is the test's own.
+    private static SqliteCommand Command(SqliteConnection connection, string sql, (string Name, object Value)[] parameters)
+    {
+        var command = connection.CreateCommand();
+        command.CommandText = sql;
+        foreach (var (name, value) in parameters)
+            command.Parameters.AddWithValue(name, value);
+        return command;
+    }
+#pragma warning restore CA2100
+
+    private static List<int> FreePorts(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
+        foreach (var listener in listeners)
+            listener.Start();
+        var free = listeners.ConvertAll(listener => ((IPEndPoint)listener.LocalEndpoint).Port);
+        foreach (var listener in listeners)
+            listener.Dispose();
+        return free;
+    }
+}
