@@ -1,0 +1,305 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Dapper;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using Postern.Grants.Definitions;
+using Postern.Grants.Leases;
+using Postern.Grants.Sessions;
+using Postern.Model;
+using Postern.OAuth;
+using Postern.Policy;
+using Postern.Store;
+using Postern.Vault;
+
+namespace Postern.Grants.Tests.Support;
+
+/// <summary>
+/// One or more whole nodes over one SQLite file, one file keyring and one scripted authorization server, under a clock that the test
+/// turns. Background work runs only where a test starts it.
+/// </summary>
+internal sealed class Rig : IAsyncDisposable
+{
+    public static readonly TenantId Acme = TenantId.Parse("acme");
+    public static readonly ConnectionId Lake = ConnectionId.Parse("lake");
+    public static readonly ConnectionId Grace = ConnectionId.Parse("grace");
+    public static readonly ConnectionId Steady = ConnectionId.Parse("steady");
+    public static readonly ConnectionId Service = ConnectionId.Parse("service");
+
+    private readonly string folder = Directory.CreateTempSubdirectory("postern-grants-").FullName;
+    private readonly List<TestNode> nodes = [];
+
+    private Rig(Authority authority) => Authority = authority;
+
+    public Authority Authority { get; }
+
+    public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 11, 22, 9, 0, 0, TimeSpan.Zero));
+
+    public DateTimeOffset Now => Clock.GetUtcNow();
+
+    public TestNode One => nodes[0];
+
+    public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static Subject Ana { get; } = Person("ana");
+
+    public static Subject Ben { get; } = Person("ben");
+
+    public static async Task<Rig> StartAsync()
+    {
+        var rig = new Rig(await Authority.StartAsync());
+        rig.AddNode("one");
+        await rig.One.Store.MigrateAsync(Cancellation);
+        await rig.One.Desk.Definitions.SeedAsync(rig.Seed(), "test", Cancellation);
+        return rig;
+    }
+
+    public TenantSeed Seed() => new(
+        new Tenant(Acme, "Acme", ["acme.test"], ["https://host.test"], new SignInSettings(Client("generic"), ["email"]), [Lake, Grace, Steady, Service]),
+        [Connection(Lake, "generic"), Connection(Grace, "test-grace"), Connection(Steady, "test-none"), Connection(Service, "generic") with { Identity = IdentityMode.Service }],
+        [new EmbedKey(Acme, "host", "Host", [.. new byte[32]], [WorkbookId.Parse("sales")], ["email"], ["https://host.test"])],
+        []);
+
+    /// <summary>A further node, a whole container of its own.</summary>
+    public TestNode AddNode(string name)
+    {
+        var node = new TestNode(this, name, BuildServices(name));
+        nodes.Add(node);
+        return node;
+    }
+
+    /// <summary>The process dies: nothing is told to anybody.</summary>
+    public async Task KillAsync(TestNode node)
+    {
+        nodes.Remove(node);
+        await node.DisposeAsync();
+    }
+
+    /// <summary>Turns the clock in small steps until the work is done, for work that waits for a moment of it.</summary>
+    public async Task<T> PumpAsync<T>(Task<T> work)
+    {
+        while (!work.IsCompleted)
+        {
+            Clock.Advance(TimeSpan.FromMilliseconds(5));
+            await Task.WhenAny(work, Task.Delay(1, Cancellation));
+        }
+        return await work;
+    }
+
+    /// <summary>Turns the clock in small steps until it is so; fails after a real half minute.</summary>
+    public Task UntilAsync(Func<Task<bool>> so) => UntilAsync(so, TimeSpan.FromMilliseconds(5));
+
+    /// <summary>Waits without turning the clock: what is awaited follows from what happened already.</summary>
+    public Task SoonAsync(Func<bool> so) => UntilAsync(() => Task.FromResult(so()), TimeSpan.Zero);
+
+    private async Task UntilAsync(Func<Task<bool>> so, TimeSpan step)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        patience.CancelAfter(TimeSpan.FromSeconds(30));
+        while (!await so())
+        {
+            patience.Token.ThrowIfCancellationRequested();
+            Clock.Advance(step);
+            await Task.Delay(1, patience.Token);
+        }
+    }
+
+    /// <summary>An active grant with a first pair of the authorization server, an hour long.</summary>
+    public async Task<(GrantId Id, Family Family)> GrantAsync(ConnectionId connectionId, Subject? subject = null)
+    {
+        var connection = await One.ConnectionAsync(connectionId);
+        var family = Authority.NewFamily(connection.Identity == IdentityMode.Service ? RefreshRotation.None : Profile(connection.Authorization.Profile)!.Rotation);
+        var id = new GrantId(One.Get<IChance>().NewId());
+        var owner = (subject ?? Ana).Key;
+        using var tokens = new TokenSet(SecretBytes.FromText(family.Access), SecretBytes.FromText(family.Refresh), TimeSpan.FromHours(1), ["sql"], null);
+        var pair = await One.Get<TokenSealer>().SealAsync(id, owner, connection, 1, tokens, tokens.Refresh);
+        var inserted = await One.Store.CommitAsync(
+            [GrantChanges.InsertActive(new NewGrant
+            {
+                Id = id,
+                Subject = owner,
+                Connection = connectionId,
+                Pair = pair,
+                Scopes = "sql",
+                Principal = new(Authority.Issuer, owner.Id, owner.Id),
+                ConnectionDigest = ConnectionDigest.Of(connection),
+                DefinitionRevision = connection.Revision,
+            })],
+            new AuditEvent(EventKind.GrantConfirmed, Acme), null, Cancellation);
+        Assert.True(inserted.Committed, inserted.Refused);
+        return (id, family);
+    }
+
+    public async Task<GrantRow> RowAsync(GrantId id) => (await One.Store.Grants.FindAsync(Acme, id, Cancellation))!;
+
+    /// <summary>Runs SQL beside the store, as somebody with access to the database would.</summary>
+    public async Task<int> SqlAsync(string sql, object? parameters = null)
+    {
+        await using var connection = new SqliteConnection($"Data Source={File}");
+        return await connection.ExecuteAsync(sql, parameters);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in nodes)
+            await node.DisposeAsync();
+        await Authority.DisposeAsync();
+        SqliteConnection.ClearAllPools();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private string File => Path.Combine(folder, "store", "postern.db");
+
+    private static Subject Person(string name) => new(
+        new SubjectKey(Acme, "https://idp.test", name),
+        ImmutableSortedDictionary<string, ImmutableArray<string>>.Empty.Add("email", [$"{name}@acme.test"]));
+
+    private AuthorizationSettings Client(string profile) => new(
+        profile, Authority.Issuer, "postern", new SecretText("client-secret-marker"), ClientAuthentication.SecretBasic, ["sql"])
+    {
+        AllowPlainHttpIssuerOnLoopback = true,
+    };
+
+    private Connection Connection(ConnectionId id, string profile) => new(
+        Acme, id, id.Value, "fake", new Uri("https://platform.test/"), IdentityMode.User, IdentityMatch.Email, Client(profile),
+        new ExecutionSettings(null, null, null))
+    {
+        FreeSql = true,
+    };
+
+    private static ProviderProfile? Profile(string name) => name switch
+    {
+        "test-grace" => new(name, RefreshRotation.RotatingWithGrace, true, [], []),
+        "test-none" => new(name, RefreshRotation.None, true, [], []),
+        _ => ProviderProfile.Find(name),
+    };
+
+    private ServiceProvider BuildServices(string name)
+    {
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddSingleton<TimeProvider>(Clock);
+        services.AddSingleton<IChance, SystemChance>();
+        services.AddSingleton<Events>();
+        services.AddSingleton<IEventListener>(provider => provider.GetRequiredService<Events>());
+        Directory.CreateDirectory(Path.GetDirectoryName(File)!);
+        services.AddPosternStore(new StoreOptions { ConnectionString = $"Data Source={File}", Node = name, Time = StoreTime.Bound });
+        services.AddVault(new VaultOptions
+        {
+            Deployment = "test",
+            FileKeyring = new FileKeyringOptions { Directory = Path.Combine(folder, "keys") },
+        });
+        services.AddOAuthClient();
+        services.AddGrants(new GrantOptions { Node = name, Profiles = Profile });
+        return services.BuildServiceProvider();
+    }
+}
+
+/// <summary>Everything that a node reported, in order.</summary>
+internal sealed class Events : IEventListener
+{
+    private readonly ConcurrentQueue<AuditEvent> all = new();
+
+    public void On(AuditEvent committed) => all.Enqueue(committed);
+
+    public IReadOnlyList<AuditEvent> Of(EventKind kind) => [.. all.Where(e => e.Kind == kind)];
+}
+
+/// <summary>One process, as far as a test can have several.</summary>
+internal sealed class TestNode(Rig rig, string name, ServiceProvider services) : IAsyncDisposable
+{
+    private readonly List<IHostedService> started = [];
+
+    public string Name => name;
+
+    public GrantDesk Desk => Get<GrantDesk>();
+
+    public PosternStore Store => Get<PosternStore>();
+
+    public Events Events => Get<Events>();
+
+    public T Get<T>() where T : notnull => services.GetRequiredService<T>();
+
+    public async Task<Connection> ConnectionAsync(ConnectionId id) => (await Desk.Definitions.ConnectionAsync(Rig.Acme, id, Rig.Cancellation)).Value();
+
+    /// <summary>Starts everything that a host would.</summary>
+    public async Task StartAsync()
+    {
+        foreach (var service in services.GetServices<IHostedService>())
+            await StartAsync(service);
+    }
+
+    public async Task StartAsync(IHostedService service)
+    {
+        await service.StartAsync(Rig.Cancellation);
+        started.Add(service);
+    }
+
+    /// <summary>Starts the reading of the feed, and with it everybody who listens.</summary>
+    public Task StartFeedAsync() => StartAsync(services.GetServices<IHostedService>().Single(service => service.GetType().Name == "ChangeFeedService"));
+
+    public async Task<PermittedQuery> PermitAsync(ConnectionId id, Subject? subject = null)
+    {
+        var connection = await ConnectionAsync(id);
+        var viewer = new Viewer(subject ?? Rig.Ana, SessionKind.Portal, null, new HashSet<ConnectionId> { id });
+        if (connection.Identity == IdentityMode.User)
+            return QueryPolicy.JudgeFreeSql(viewer, connection).Value();
+        var policy = new TablePolicy("all", "flights", new RowFilter.Everything(), ImmutableSortedDictionary<string, ColumnMask>.Empty, 1);
+        var query = new WorkbookQuery(WorkbookId.Parse("sales"), 1, "total", id, [IdentityMode.Service], [policy.Stamp], []);
+        return QueryPolicy.Judge(viewer, query, connection, [policy]).Value();
+    }
+
+    public async Task<Outcome<TokenLease>> LeaseAsync(ConnectionId id, Subject? subject = null, CancellationToken? cancellation = null) =>
+        await Desk.LeaseAsync(await PermitAsync(id, subject), cancellation ?? Rig.Cancellation);
+
+    public async Task<Session> SignInAsync(Subject? subject = null) => (await Desk.Sessions.OpenPortalAsync(subject ?? Rig.Ana, null, Rig.Cancellation)).Session;
+
+    /// <summary>A started query run.</summary>
+    public async Task<QueryRun> RunAsync(ConnectionId id, Session session, CancellationToken? caller = null) =>
+        (await TryRunAsync(id, session, caller)).Value();
+
+    public async Task<Outcome<QueryRun>> TryRunAsync(ConnectionId id, Session session, CancellationToken? caller = null)
+    {
+        var leased = await LeaseAsync(id, session.Subject);
+        return leased.TryGet(out var lease, out var refusal)
+            ? await Desk.StartAsync(lease, session, new byte[32], caller ?? Rig.Cancellation)
+            : refusal;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        started.Reverse();
+        foreach (var service in started)
+            await service.StopAsync(CancellationToken.None);
+        await services.DisposeAsync();
+    }
+
+    public override string ToString() => $"{name} of {rig.Now:O}";
+}
+
+internal static class Expect
+{
+    public static T Value<T>(this Outcome<T> outcome) where T : notnull
+    {
+        Assert.True(outcome.TryGet(out var value, out var refusal), $"refused: {refusal?.Kind} {refusal?.Code}: {refusal?.Detail}");
+        return value;
+    }
+
+    public static Refusal Refused<T>(this Outcome<T> outcome, RefusalKind kind) where T : notnull
+    {
+        Assert.NotNull(outcome.Refusal);
+        Assert.Equal(kind, outcome.Refusal.Kind);
+        return outcome.Refusal;
+    }
+
+    /// <summary>The token that a bearer writes.</summary>
+    public static string Token(this IBearer bearer)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "https://platform.test/statements");
+        bearer.Authorize(request);
+        return request.Headers.Authorization!.Parameter!;
+    }
+}
