@@ -13,7 +13,7 @@ internal static class ServeCommand
     public static Command Create()
     {
         var config = Configured.ConfigOption();
-        var listen = new Option<Uri?>("--listen") { Description = "The address to listen on. Default: PublicOrigin." };
+        var listen = ListenOption();
         var frontEnd = FrontEndOption();
         var command = new Command("serve", "Runs the gateway.") { config, listen, frontEnd };
         command.SetAction(async (result, cancellation) =>
@@ -26,6 +26,18 @@ internal static class ServeCommand
         });
         return command;
     }
+
+    private static Option<Uri?> ListenOption() => new("--listen")
+    {
+        Description = "The address to listen on. Default: PublicOrigin.",
+        CustomParser = argument =>
+        {
+            if (Uri.TryCreate(argument.Tokens[0].Value, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps))
+                return address;
+            argument.AddError("--listen is an address such as http://127.0.0.1:7300.");
+            return null;
+        },
+    };
 
     public static Option<string> FrontEndOption() => new("--front-end")
     {
