@@ -27,10 +27,12 @@ public sealed class GrantDesk
     private readonly IChance chance;
     private readonly NodeIdentity node;
     private readonly FeedWatch feed;
+    private readonly GrantOptions options;
 
     internal GrantDesk(
         PosternStore store, Renewer renewer, Revoker revoker, ServiceGrants service, LeaseCache cache, OpenRuns runs, RunFactory factory, SteadyClock clock,
-        IChance chance, NodeIdentity node, FeedWatch feed, SessionBook sessions, SignInDesk signIns, ConnectDesk connects, DefinitionBook definitions)
+        IChance chance, NodeIdentity node, FeedWatch feed, SessionBook sessions, SignInDesk signIns, ConnectDesk connects, DefinitionBook definitions,
+        GrantOptions options)
     {
         this.store = store;
         this.renewer = renewer;
@@ -43,6 +45,7 @@ public sealed class GrantDesk
         this.chance = chance;
         this.node = node;
         this.feed = feed;
+        this.options = options;
         Sessions = sessions;
         SignIns = signIns;
         Connects = connects;
@@ -70,7 +73,7 @@ public sealed class GrantDesk
         var connection = permitted.Connection;
         var now = await clock.NowAsync(cancellation);
         if (feed.IsFresh && cache.TryGet(permitted.GrantOwner, connection.Id, out var known)
-            && RenewalProtocol.Next(GrantFacts.Of(known, connection), RenewalNeed.ToUse, GrantFacts.Rotation(connection), now) == RenewalStep.UseCurrent)
+            && known.State == GrantState.Active && RenewalProtocol.Serves(GrantFacts.Of(known, connection), RenewalNeed.ToUse, now))
         {
             return new TokenLease(permitted, known);
         }
@@ -85,12 +88,13 @@ public sealed class GrantDesk
         }
         if (row is not { State: GrantState.Active })
             return GrantFacts.Reconnect(row, connection);
-        if (ProviderProfile.Find(connection.Authorization.Profile)?.AllowsQueries(row.Scopes.Split(' ')) == false)
-            return GrantFacts.Reconnect(row with { State = GrantState.Reconnect, Reason = ReconnectReason.Scope }, connection);
 
         var ensured = await renewer.EnsureAsync(row.Subject.Tenant, row.Id, RenewalNeed.ToUse, cancellation);
         if (!ensured.TryGet(out var ready, out var refusal))
             return refusal;
+        // After the renewal, which may have come with fewer scopes.
+        if (options.Profiles(connection.Authorization.Profile)?.AllowsQueries(ready.Scopes.Split(' ')) == false)
+            return GrantFacts.Reconnect(ready with { State = GrantState.Reconnect, Reason = ReconnectReason.Scope }, connection);
         cache.Keep(ready, mark);
         return new TokenLease(permitted, ready);
     }
@@ -127,9 +131,10 @@ public sealed class GrantDesk
             }.With("workbook", permitted.Workbook?.Value).With("query", permitted.Query).With("sql", hash.Hex)
              .With("policy", permitted.PolicyRevision).With("connectionRevision", permitted.Connection.Revision);
 
+            var heard = runs.Heard;
             var result = await store.CommitAsync([QueryRunChanges.Start(run), GrantChanges.TouchUsed(run.Subject.Tenant, run.Grant)], intent, null, caller);
             if (result.Committed)
-                return factory.Make(run, lease.Row, permitted.Connection, caller);
+                return factory.Make(run, lease.Row, permitted.Connection, heard, caller);
 
             // Something that the decision rested on changed: forget what was cached and look once more.
             cache.Drop(lease.Grant);

@@ -1,3 +1,5 @@
+using Postern.Model;
+
 namespace Postern.Grants;
 
 /// <summary>Times and bounds of the token lifecycle. The defaults are made for each other; <see cref="Check"/> says how.</summary>
@@ -47,6 +49,9 @@ public sealed record GrantOptions
 
     /// <value>A node that was silent for this long is dead, and its query runs are closed as lost; 30 s.</value>
     public TimeSpan NodeSilence { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <value>Where provider profiles come from; the presets.</value>
+    internal Func<string, ProviderProfile?> Profiles { get; init; } = ProviderProfile.Find;
 
     /// <summary>Throws when the times contradict one another.</summary>
     /// <exception cref="ArgumentException">A claim or a sending would end before the HTTP timeout.</exception>

@@ -27,6 +27,7 @@ public static class GrantServices
         services.AddSingleton<TokenSealer>();
         services.AddSingleton<NodeIdentity>();
         services.AddSingleton<FeedWatch>();
+        services.AddSingleton<FreshPairs>();
         services.AddSingleton<RenewalAttempt>();
         services.AddSingleton<Renewer>();
         services.AddSingleton<ServiceGrants>();
@@ -43,6 +44,8 @@ public static class GrantServices
         services.AddHostedService(provider => provider.GetRequiredService<Revoker>());
         services.AddSingleton<BackgroundRenewer>();
         services.AddHostedService(provider => provider.GetRequiredService<BackgroundRenewer>());
+        services.AddSingleton<Housekeeper>();
+        services.AddHostedService(provider => provider.GetRequiredService<Housekeeper>());
 
         services.AddSingleton(provider => new SessionBook(
             provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<SteadyClock>(),
@@ -59,7 +62,7 @@ public static class GrantServices
             provider.GetRequiredService<ServiceGrants>(), provider.GetRequiredService<LeaseCache>(), provider.GetRequiredService<OpenRuns>(),
             provider.GetRequiredService<RunFactory>(), provider.GetRequiredService<SteadyClock>(), provider.GetRequiredService<IChance>(),
             provider.GetRequiredService<NodeIdentity>(), provider.GetRequiredService<FeedWatch>(), provider.GetRequiredService<SessionBook>(),
-            provider.GetRequiredService<SignInDesk>(), provider.GetRequiredService<ConnectDesk>(), provider.GetRequiredService<DefinitionBook>()));
+            provider.GetRequiredService<SignInDesk>(), provider.GetRequiredService<ConnectDesk>(), provider.GetRequiredService<DefinitionBook>(), options));
         return services;
     }
 }

@@ -85,7 +85,7 @@ public sealed class DefinitionAndOutboxTests
     {
         await using var fixture = await StoreFixture.StartAsync();
         var row = new RevocationRow(
-            fixture.Chance.NewId(), Given.Tenant, Given.Connection, new(fixture.Chance.NewId()), 4, new byte[32], [1], [2], fixture.Now.AddHours(1));
+            fixture.Chance.NewId(), Given.Ana, Given.Connection, new(fixture.Chance.NewId()), 4, new byte[32], [1], [2], fixture.Now.AddHours(1));
         await fixture.Store.MustAsync([RevocationChanges.Enqueue(row)]);
         var seen = Assert.Single(await fixture.Store.Revocations.DueAsync(10, Cancellation));
         Assert.Equal((row.Grant, 4, row.AccessLivesUntil), (seen.Grant, seen.Generation, seen.AccessLivesUntil));

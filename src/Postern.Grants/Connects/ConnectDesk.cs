@@ -145,21 +145,28 @@ public sealed class ConnectDesk
             var answer = await oauth.Tokens.ExchangeAsync(callback, connection.Authorization, CancellationToken.None);
             if (answer is not TokenAnswer.Issued { Tokens: var tokens })
                 return await RefuseExchangeAsync(row, connection, answer, cancellation);
-            IdentityToken? identity = null;
-            if (tokens.IdToken is not null && pending.Nonce is not null)
-            {
-                var known = await oauth.Metadata.GetAsync(connection.Authorization, CancellationToken.None);
-                var read = known.TryGet(out var metadata, out var noMetadata)
-                    ? await oauth.IdTokens.ReadAsync(tokens, callback, connection.Authorization, metadata, CancellationToken.None)
-                    : noMetadata;
-                if (!read.TryGet(out identity, out var forged))
-                {
-                    tokens.Dispose();
-                    return await RefuseAsync(tenant, row, forged.Code, "The sign-in service's answer could not be trusted. Nothing was stored.", cancellation);
-                }
-            }
-            return new FreshTokens(row, connection, SubjectOf(row), new GrantId(chance.NewId()), tokens, identity);
+            return await IdentifyAsync(row, connection, callback, tokens);
         }
+    }
+
+    /// <summary>The ticket, with the person of the ID token where there is one. An ID token that is not believed takes its tokens with it.</summary>
+    private async Task<Outcome<FreshTokens>> IdentifyAsync(PendingConnectRow row, Connection connection, ValidatedCallback callback, TokenSet tokens)
+    {
+        var grant = new GrantId(chance.NewId());
+        if (tokens.IdToken is null || callback.Pending.Nonce is null)
+            return new FreshTokens(row, connection, SubjectOf(row), grant, tokens, identity: null);
+
+        var known = await oauth.Metadata.GetAsync(connection.Authorization, CancellationToken.None);
+        var read = known.TryGet(out var metadata, out var noMetadata)
+            ? await oauth.IdTokens.ReadAsync(tokens, callback, connection.Authorization, metadata, CancellationToken.None)
+            : noMetadata;
+        if (read.TryGet(out var identity, out var forged))
+            return new FreshTokens(row, connection, SubjectOf(row), grant, tokens, identity);
+
+        using var distrusted = new FreshTokens(row, connection, SubjectOf(row), grant, tokens, identity: null);
+        await DiscardAsync(distrusted, EventKind.ConnectRefused, forged.Code, null, CancellationToken.None);
+        return new Refusal(RefusalKind.Untrusted, "The sign-in service's answer could not be trusted. Nothing was stored.")
+        { Code = forged.Code, Connection = connection.Id };
     }
 
     /// <summary>Seals and stores the tokens as an unconfirmed grant, with its event, in one transaction.</summary>

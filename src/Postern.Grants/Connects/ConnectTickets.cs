@@ -37,7 +37,8 @@ public sealed class FreshTokens : IDisposable
         Tokens = tokens;
         Bearer = new Bearer(new SecretBytes(tokens.Access.Reveal()), generation: 1, connection.Endpoint);
         Scopes = tokens.GrantedScopes(connection.Authorization.Scopes);
-        FromIdToken = identity is { Email: { } email }
+        // An address that the issuer says it did not verify proves nothing (OIDC Core section 5.1).
+        FromIdToken = identity is { Email: { } email, EmailVerified: not false }
             ? new PlatformPrincipal(identity.Issuer, identity.Subject, identity.Name ?? email, email)
             : null;
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -16,7 +17,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
 {
     private readonly SemaphoreSlim rebuilding = new(1, 1);
     // Rows already reported as edited, so that one edit is one event and not one for each look.
-    private readonly HashSet<(TenantId, DefinitionKind, string, long)> reported = [];
+    private readonly ConcurrentDictionary<(TenantId, DefinitionKind, string, long), bool> reported = new();
     private volatile Snapshot? snapshot;
     private int outdated = 1;
 
@@ -27,6 +28,10 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     /// <summary>All tenants.</summary>
     public async ValueTask<IReadOnlyCollection<Tenant>> TenantsAsync(CancellationToken cancellation) =>
         (await CurrentAsync(cancellation)).Tenants.Values;
+
+    /// <summary>All connections of all tenants.</summary>
+    internal async ValueTask<IReadOnlyCollection<Connection>> ConnectionsAsync(CancellationToken cancellation) =>
+        (await CurrentAsync(cancellation)).Connections.Values;
 
     /// <summary>A connection of a tenant, its client secret opened.</summary>
     public async ValueTask<Outcome<Connection>> ConnectionAsync(TenantId tenant, ConnectionId id, CancellationToken cancellation)
@@ -204,12 +209,19 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         return new(
             (snapshot?.Version ?? 0) + 1,
             tenants.ToFrozenDictionary(),
-            tenants.Values.SelectMany(tenant => tenant.Hosts.Select(host => (host, tenant))).ToFrozenDictionary(pair => pair.host, pair => pair.tenant, StringComparer.Ordinal),
+            HostsOf(tenants.Values),
             connections.ToFrozenDictionary(),
             keys.ToFrozenDictionary(),
             rows.GroupBy(row => (row.Tenant, row.Kind)).ToFrozenDictionary(group => group.Key, group => (IReadOnlyList<DefinitionRow>)[.. group]),
             refused.ToFrozenSet());
     }
+
+    // A host that two tenants name belongs to neither: nobody takes over another's origin, and the other tenants go on.
+    private static FrozenDictionary<string, Tenant> HostsOf(IEnumerable<Tenant> tenants) => tenants
+        .SelectMany(tenant => tenant.Hosts.Distinct(StringComparer.Ordinal), (tenant, host) => (host, tenant))
+        .GroupBy(pair => pair.host, StringComparer.Ordinal)
+        .Where(claims => claims.Count() == 1)
+        .ToFrozenDictionary(claims => claims.Key, claims => claims.Single().tenant, StringComparer.Ordinal);
 
     private async Task<SecretText?> OpenAsync(RecordContext context, byte[]? sealedSecret, CancellationToken cancellation)
     {
@@ -230,7 +242,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
             return true;
         if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
             throw new VaultException(why);
-        if (reported.Add((row.Tenant, row.Kind, row.Name, row.Revision)))
+        if (reported.TryAdd((row.Tenant, row.Kind, row.Name, row.Revision), true))
         {
             RowRefused(log, row.Tenant, DefinitionRow.FeedKey(row.Kind, row.Name), row.Revision);
             await store.RecordAsync(

@@ -29,8 +29,9 @@ internal sealed class LeaseCache : IChangeListener
         if (rows.Count >= Capacity)
             Clear();
         var place = (row.Subject, row.Connection);
-        places[row.Id] = place;
+        // The row before its place: a drop that takes the place away has found the row too.
         rows[place] = row;
+        places[row.Id] = place;
         // A drop between the check and here did not find the entry; it must not stay.
         if (Interlocked.Read(ref drops) != mark)
             Drop(row.Id);

@@ -13,13 +13,22 @@ namespace Postern.Grants.Leases;
 internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeListener
 {
     private readonly ConcurrentDictionary<QueryRunId, QueryRun> runs = new();
-    private readonly Channel<ChangeRow?> heard = Channel.CreateBounded<ChangeRow?>(
-        new BoundedChannelOptions(4096) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+    private readonly Channel<Suspicion> suspicions = Channel.CreateBounded<Suspicion>(new BoundedChannelOptions(4096) { SingleReader = true });
     private int missed;
+    private long heard;
 
     public int Count => runs.Count;
 
-    public void Add(QueryRun run) => runs[run.Id] = run;
+    /// <summary>Grows with everything heard. Read before a run's intent is written, and given to <see cref="Add"/>.</summary>
+    public long Heard => Interlocked.Read(ref heard);
+
+    /// <summary>A run began. What was heard since its intent was written did not find it here, so it is looked at once more.</summary>
+    public void Add(QueryRun run, long since)
+    {
+        runs[run.Id] = run;
+        if (Interlocked.Read(ref heard) != since)
+            Suspect(new(Change: null, run));
+    }
 
     public void Remove(QueryRun run) => runs.TryRemove(run.Id, out _);
 
@@ -36,29 +45,32 @@ internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeL
     {
         foreach (var change in changes)
         {
-            if (change.Kind is ChangeKind.Grant or ChangeKind.Session && !heard.Writer.TryWrite(change))
-                OnMissed();
+            if (change.Kind is not (ChangeKind.Grant or ChangeKind.Session))
+                continue;
+            Interlocked.Increment(ref heard);
+            Suspect(new(change, Run: null));
         }
     }
 
     public void OnMissed()
     {
+        Interlocked.Increment(ref heard);
         Interlocked.Exchange(ref missed, 1);
-        heard.Writer.TryWrite(null);
+        // Full is as good: the reader comes past the flag with whatever it takes next.
+        suspicions.Writer.TryWrite(default);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var change in heard.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var suspicion in suspicions.Reader.ReadAllAsync(stoppingToken))
         {
             try
             {
-                if (Interlocked.Exchange(ref missed, 0) != 0)
-                    await CheckAllAsync(stoppingToken);
-                else if (change is not null)
-                    await CheckAsync(change, stoppingToken);
+                var suspects = Interlocked.Exchange(ref missed, 0) != 0 ? runs.Values : Suspects(suspicion);
+                foreach (var run in suspects)
+                    await CheckAsync(run, stoppingToken);
             }
-            catch (System.Data.Common.DbException)
+            catch (Exception) when (!stoppingToken.IsCancellationRequested)
             {
                 // Unknown whether they stand: they stop. A query may be asked for again, rows shown after a revocation may not be taken back.
                 foreach (var run in runs.Values)
@@ -67,34 +79,33 @@ internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeL
         }
     }
 
-    private async Task CheckAsync(ChangeRow change, CancellationToken cancellation)
+    private void Suspect(Suspicion suspicion)
     {
-        if (change.Kind == ChangeKind.Session)
+        if (!suspicions.Writer.TryWrite(suspicion))
+            OnMissed();
+    }
+
+    private IEnumerable<QueryRun> Suspects(Suspicion suspicion) => suspicion switch
+    {
+        { Run: { } run } => [run],
+        { Change: { Kind: ChangeKind.Session } session } => runs.Values.Where(run => run.Run.Session.Hex == session.Key),
+        { Change: { } grant } => runs.Values.Where(run => run.Run.Grant.ToString() == grant.Key),
+        _ => [],
+    };
+
+    private async Task CheckAsync(QueryRun run, CancellationToken cancellation)
+    {
+        var tenant = run.Run.Subject.Tenant;
+        if (await store.Sessions.FindAsync(tenant, run.Run.Session, cancellation) is not { EndedAt: null })
         {
-            foreach (var run in runs.Values)
-            {
-                if (run.Run.Session.Hex == change.Key)
-                    run.Stop("session-ended");
-            }
+            run.Stop("session-ended");
             return;
         }
-        foreach (var run in runs.Values)
-        {
-            if (run.Run.Grant.ToString() == change.Key)
-                await CheckGrantAsync(run, cancellation);
-        }
-    }
-
-    private async Task CheckAllAsync(CancellationToken cancellation)
-    {
-        foreach (var run in runs.Values)
-            await CheckGrantAsync(run, cancellation);
-    }
-
-    private async Task CheckGrantAsync(QueryRun run, CancellationToken cancellation)
-    {
-        var grant = await store.Grants.FindAsync(run.Run.Subject.Tenant, run.Run.Grant, cancellation);
+        var grant = await store.Grants.FindAsync(tenant, run.Run.Grant, cancellation);
         if (grant is not { State: GrantState.Active })
-            run.Stop("revoked");
+            run.Stop(grant is { State: GrantState.Reconnect } ? "grant-ended" : "revoked");
     }
+
+    /// <summary>Why runs are looked at: something changed, or one run may have missed a change. Neither: something was missed.</summary>
+    private readonly record struct Suspicion(ChangeRow? Change, QueryRun? Run);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Postern.Grants.Renewal;
 using Postern.Model;
 using Postern.Store;
@@ -15,15 +16,19 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
     private readonly TokenVault vault;
     private readonly Renewer renewer;
     private readonly OpenRuns runs;
+    private readonly SteadyClock clock;
     private readonly Connection connection;
     private readonly CancellationTokenSource stop;
+    [SuppressMessage("Usage", "CA2213", Justification = "Without a wait handle it holds nothing, and disposed it would never let a late waiter go.")]
     private readonly SemaphoreSlim opening = new(1, 1);
     private readonly List<Bearer> opened = [];
     private GrantRow row;
     private int finished;
+    private bool disposed;
 
     internal QueryRun(
-        NewQueryRun run, GrantRow row, Connection connection, PosternStore store, TokenVault vault, Renewer renewer, OpenRuns runs, CancellationToken caller)
+        NewQueryRun run, GrantRow row, Connection connection, PosternStore store, TokenVault vault, Renewer renewer, OpenRuns runs, SteadyClock clock,
+        CancellationToken caller)
     {
         Run = run;
         this.row = row;
@@ -32,8 +37,8 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
         this.vault = vault;
         this.renewer = renewer;
         this.runs = runs;
+        this.clock = clock;
         stop = CancellationTokenSource.CreateLinkedTokenSource(caller);
-        runs.Add(this);
     }
 
     /// <summary>Its id, as clients and the platform's query tags know it.</summary>
@@ -42,7 +47,7 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
     /// <summary>Cancelled when the caller hangs up, the query is cancelled, or the grant or session behind it ends.</summary>
     public CancellationToken Stopped => stop.Token;
 
-    /// <summary>Why it was stopped, or null: <c>cancelled</c>, <c>revoked</c>, <c>session-ended</c>.</summary>
+    /// <summary>Why it was stopped, or null: <c>cancelled</c>, <c>revoked</c>, <c>grant-ended</c>, <c>session-ended</c>.</summary>
     public string? StopReason { get; private set; }
 
     internal NewQueryRun Run { get; }
@@ -75,7 +80,8 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
         StopReason ??= reason;
         try
         {
-            stop.Cancel();
+            // Not here: whatever the drivers hang on the token must not hold up the one who stops many runs.
+            _ = stop.CancelAsync();
         }
         catch (ObjectDisposedException)
         {
@@ -97,12 +103,21 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         runs.Remove(this);
-        if (Volatile.Read(ref finished) == 0)
+        try
+        {
             await FinishAsync(EventKind.QueryFailed, "abandoned", 0, 0, TimeSpan.Zero, null);
-        foreach (var bearer in opened)
-            bearer.Dispose();
-        stop.Dispose();
-        opening.Dispose();
+        }
+        finally
+        {
+            // Whoever opens a token at this moment is waited for, so that it is wiped with the others.
+            await opening.WaitAsync(CancellationToken.None);
+            disposed = true;
+            foreach (var bearer in opened)
+                bearer.Dispose();
+            opened.Clear();
+            stop.Dispose();
+            opening.Release();
+        }
     }
 
     private async ValueTask<Outcome<IBearer>> BearerAsync(RenewalNeed need, CancellationToken cancellation)
@@ -110,16 +125,15 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
         await opening.WaitAsync(cancellation);
         try
         {
-            if (need.RefusedGeneration is null && opened.Count > 0 && opened[^1].Generation == row.Generation)
-                return opened[^1];
-            if (need.RefusedGeneration is not null)
+            ObjectDisposedException.ThrowIf(disposed, this);
+            if (!RenewalProtocol.Serves(GrantFacts.Of(row, connection), need, await clock.NowAsync(cancellation)))
             {
                 var renewed = await renewer.EnsureAsync(Run.Subject.Tenant, Run.Grant, need, cancellation);
                 if (!renewed.TryGet(out var current, out var why))
                     return why;
                 row = current;
             }
-            return await OpenAsync(cancellation);
+            return opened.Count > 0 && opened[^1].Generation == row.Generation ? opened[^1] : await OpenAsync(cancellation);
         }
         finally
         {

@@ -6,10 +6,15 @@ using Postern.Vault;
 namespace Postern.Grants.Leases;
 
 /// <summary>Makes query runs once their intent is written.</summary>
-internal sealed class RunFactory(PosternStore store, TokenVault vault, Renewer renewer, OpenRuns runs)
+internal sealed class RunFactory(PosternStore store, TokenVault vault, Renewer renewer, OpenRuns runs, SteadyClock clock)
 {
-    public QueryRun Make(NewQueryRun run, GrantRow row, Connection connection, CancellationToken caller) =>
-        new(run, row, connection, store, vault, renewer, runs, caller);
+    /// <param name="heard">What <see cref="OpenRuns.Heard"/> was before the intent was written.</param>
+    public QueryRun Make(NewQueryRun run, GrantRow row, Connection connection, long heard, CancellationToken caller)
+    {
+        var made = new QueryRun(run, row, connection, store, vault, renewer, runs, clock, caller);
+        runs.Add(made, heard);
+        return made;
+    }
 }
 
 /// <summary>This start of this node.</summary>

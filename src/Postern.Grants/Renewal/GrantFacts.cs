@@ -17,17 +17,20 @@ internal static class GrantFacts
             row.Reason != ReconnectReason.Uncertain && (connection.Identity == IdentityMode.Service || row.RefreshSealed is not null),
             row.Renewal,
             row.RenewalDeadline ?? DateTimeOffset.UnixEpoch,
-            row.RenewalNotBefore ?? DateTimeOffset.UnixEpoch);
+            row.RenewalNotBefore ?? DateTimeOffset.UnixEpoch)
+        {
+            TakeOvers = row.RenewalTakeovers,
+        };
     }
 
     /// <summary>
     /// What the authorization server does to a spent refresh token. Client credentials can be asked for again at any time, so a lost
     /// answer costs nothing there.
     /// </summary>
-    public static RefreshRotation Rotation(Connection connection) =>
+    public static RefreshRotation Rotation(Connection connection, GrantOptions options) =>
         connection.Identity == IdentityMode.Service
             ? RefreshRotation.None
-            : (ProviderProfile.Find(connection.Authorization.Profile) ?? throw new InvalidOperationException(
+            : (options.Profiles(connection.Authorization.Profile) ?? throw new InvalidOperationException(
                 $"Connection {connection.Id} names the profile '{connection.Authorization.Profile}', which this version does not know.")).Rotation;
 
     public static Refusal Reconnect(GrantRow? row, Connection connection) => new(

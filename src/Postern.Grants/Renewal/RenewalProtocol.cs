@@ -19,7 +19,11 @@ public sealed record RenewalFacts(
     bool CanRenew,
     RenewalState Renewal,
     DateTimeOffset Deadline,
-    DateTimeOffset NotBefore);
+    DateTimeOffset NotBefore)
+{
+    /// <summary>How often an uncertain renewal was taken over since the last success; a grace period covers one.</summary>
+    public int TakeOvers { get; init; }
+}
 
 /// <summary>Why somebody asks.</summary>
 /// <param name="RefusedGeneration">The generation that the platform refused, or null.</param>
@@ -92,7 +96,10 @@ public static class RenewalProtocol
         {
             return rotation switch
             {
-                RefreshRotation.None or RefreshRotation.RotatingWithGrace => serves && !need.Early ? RenewalStep.UseCurrent : RenewalStep.TakeOver,
+                // Nothing is spent where nothing rotates, so it may be lost any number of times.
+                RefreshRotation.None => serves && !need.Early ? RenewalStep.UseCurrent : RenewalStep.TakeOver,
+                // The same token once more, not twice: what is uncertain again after that ends.
+                RefreshRotation.RotatingWithGrace when facts.TakeOvers == 0 => serves && !need.Early ? RenewalStep.UseCurrent : RenewalStep.TakeOver,
                 _ => serves ? RenewalStep.MarkUncertain : RenewalStep.EndUncertain,
             };
         }

@@ -1,8 +1,6 @@
 using Postern.Grants.Definitions;
 using Postern.Model;
-using Postern.OAuth;
 using Postern.Store;
-using Postern.Vault;
 
 namespace Postern.Grants.Renewal;
 
@@ -16,15 +14,18 @@ internal sealed class Renewer(
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
 
+    // A server whose tokens end as they are issued would be asked for ever.
+    private const int AttemptsAtMost = 3;
+
     // An attempt has its own deadlines (claim, sending, HTTP); this only keeps a bug from holding a grant for ever.
-    private readonly SingleFlight<GrantId, Done> attempts = new(options.ClaimFor + options.SendFor + options.SendFor, time);
+    private readonly SingleFlight<GrantId, bool> attempts = new(options.ClaimFor + options.SendFor + options.SendFor, time);
 
     /// <summary>The grant's row once its access token serves the need, or why it does not.</summary>
     public async Task<Outcome<GrantRow>> EnsureAsync(TenantId tenant, GrantId id, RenewalNeed need, CancellationToken cancellation)
     {
         var began = time.GetTimestamp();
         var look = FirstLook;
-        while (true)
+        for (var attempted = 0; ;)
         {
             if (await store.Grants.FindAsync(tenant, id, cancellation) is not { } row)
                 return new Refusal(RefusalKind.NotFound, "There is no such grant.");
@@ -33,40 +34,64 @@ internal sealed class Renewer(
                 return unknown;
 
             var now = await clock.NowAsync(cancellation);
-            switch (RenewalProtocol.Next(GrantFacts.Of(row, connection), need, GrantFacts.Rotation(connection), now))
+            bool moved;
+            switch (RenewalProtocol.Next(GrantFacts.Of(row, connection), need, GrantFacts.Rotation(connection, options), now))
             {
                 case RenewalStep.UseCurrent:
                     return row;
                 case RenewalStep.NotActive:
                     return GrantFacts.Reconnect(row, connection);
-                case RenewalStep.Claim:
-                case RenewalStep.TakeOver:
-                    await attempts.RunAsync(id, _ => attempt.RunAsync(row, connection), cancellation);
+                case RenewalStep.RefuseForNow:
+                    return Unavailable(connection, row.RenewalNotBefore - now);
+                case RenewalStep.Claim or RenewalStep.TakeOver:
+                    if (attempted == AttemptsAtMost)
+                        return Unavailable(connection, null);
+                    moved = await AttemptAsync(row, connection, cancellation);
+                    attempted += moved ? 1 : 0;
                     break;
                 case RenewalStep.MarkUncertain:
-                    await store.CommitAsync([RenewalChanges.MarkUncertain(tenant, id, row.RenewalFence)],
-                        GrantFacts.Event(EventKind.RenewalUncertain, row, "access-token-serves"), null, cancellation);
+                    moved = await DecideAsync(RenewalChanges.MarkUncertain(tenant, id, row.RenewalFence),
+                        GrantFacts.Event(EventKind.RenewalUncertain, row, "access-token-serves"), cancellation);
                     break;
                 case RenewalStep.EndUncertain:
-                    await store.CommitAsync([RenewalChanges.MarkUncertainToReconnect(tenant, id, row.RenewalFence)],
-                        GrantFacts.Event(EventKind.RenewalUncertain, row, "ended"), null, cancellation);
+                    moved = await DecideAsync(RenewalChanges.MarkUncertainToReconnect(tenant, id, row.RenewalFence),
+                        GrantFacts.Event(EventKind.RenewalUncertain, row, "ended"), cancellation);
                     break;
                 case RenewalStep.End:
                     var reason = row.Reason == ReconnectReason.None ? ReconnectReason.Expired : row.Reason;
-                    await store.CommitAsync([GrantChanges.EndToReconnect(tenant, id, row.Generation, reason)],
-                        GrantFacts.Event(EventKind.GrantEnded, row, "no-renewal-possible"), null, cancellation);
+                    moved = await DecideAsync(GrantChanges.EndToReconnect(tenant, id, row.Generation, reason),
+                        GrantFacts.Event(EventKind.GrantEnded, row, "no-renewal-possible"), cancellation);
                     break;
-                case RenewalStep.RefuseForNow:
-                    return Unavailable(connection, row.RenewalNotBefore - now);
-                case RenewalStep.Wait:
-                    if (time.GetElapsedTime(began) > options.WaitAtMost)
-                        return Unavailable(connection, row.RenewalDeadline - now);
-                    await Task.Delay(look * (0.5 + chance.NextFraction() / 2), time, cancellation);
-                    look = look * 2 > LongestLook ? LongestLook : look * 2;
+                default:
+                    moved = false;
                     break;
             }
+            if (moved)
+                continue;
+
+            // Somebody else renews, or was faster, or this node's clock runs a little before the store's: look again soon.
+            if (time.GetElapsedTime(began) > options.WaitAtMost)
+                return Unavailable(connection, row.RenewalDeadline - now);
+            await Task.Delay(look * (0.5 + chance.NextFraction() / 2), time, cancellation);
+            look = look * 2 > LongestLook ? LongestLook : look * 2;
         }
     }
+
+    /// <summary>True when the attempt had the claim, whatever came of it.</summary>
+    private async Task<bool> AttemptAsync(GrantRow row, Connection connection, CancellationToken cancellation)
+    {
+        try
+        {
+            return await attempts.RunAsync(row.Id, _ => attempt.RunAsync(row, connection), cancellation);
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<bool> DecideAsync(Change change, AuditEvent decided, CancellationToken cancellation) =>
+        (await store.CommitAsync([change], decided, null, cancellation)).Committed;
 
     private static Refusal Unavailable(Connection connection, TimeSpan? wait) => new(
         RefusalKind.AuthorizationServerUnavailable,

@@ -1,4 +1,4 @@
-using Postern.Grants.Leases;
+using System.Collections.Concurrent;
 using Postern.Model;
 using Postern.OAuth;
 using Postern.Store;
@@ -11,17 +11,33 @@ namespace Postern.Grants.Renewal;
 /// </summary>
 internal sealed class ServiceGrants(PosternStore store, OAuthClient oauth, TokenSealer sealer, IChance chance, TimeProvider time, GrantOptions options)
 {
-    private readonly SingleFlight<(TenantId, ConnectionId), Outcome<GrantRow>> flights = new(options.SendFor, time);
+    private readonly SingleFlight<(TenantId, ConnectionId), Outcome<GrantRow>> flights = new(options.SendFor + options.SendFor, time);
+    // There is no row yet that could keep a backoff, so each node remembers the refusals it got.
+    private readonly ConcurrentDictionary<(TenantId, ConnectionId), Rest> resting = new();
 
-    public Task<Outcome<GrantRow>> AcquireAsync(Connection connection, CancellationToken cancellation) =>
-        flights.RunAsync((connection.Tenant, connection.Id), token => FetchAsync(connection, token), cancellation);
+    public async Task<Outcome<GrantRow>> AcquireAsync(Connection connection, CancellationToken cancellation)
+    {
+        var place = (connection.Tenant, connection.Id);
+        if (resting.TryGetValue(place, out var rest) && rest.Revision == connection.Revision)
+        {
+            var left = rest.For - time.GetElapsedTime(rest.Since);
+            if (left > TimeSpan.Zero)
+                return rest.Refusal with { RetryAfter = left };
+        }
+        var acquired = await flights.RunAsync(place, _ => FetchAsync(connection, CancellationToken.None), cancellation);
+        if (acquired.TryGet(out _, out var refusal))
+            resting.TryRemove(place, out _);
+        else if (refusal.RetryAfter is { } wait)
+            resting[place] = new(refusal, connection.Revision, time.GetTimestamp(), wait);
+        return acquired;
+    }
 
     private async Task<Outcome<GrantRow>> FetchAsync(Connection connection, CancellationToken cancellation)
     {
         var subject = SubjectKey.Service(connection.Tenant);
         var known = await oauth.Metadata.GetAsync(connection.Authorization, cancellation);
         if (!known.TryGet(out var metadata, out var noMetadata))
-            return noMetadata;
+            return noMetadata with { Connection = connection.Id };
         var answer = await oauth.Tokens.ClientCredentialsAsync(connection.Authorization, metadata, cancellation);
         if (answer is not TokenAnswer.Issued { Tokens: var tokens })
             return await RefuseAsync(connection, subject, answer, cancellation);
@@ -71,4 +87,6 @@ internal sealed class ServiceGrants(PosternStore store, OAuthClient oauth, Token
             RetryAfter = retryAfter ?? TimeSpan.FromSeconds(5),
         };
     }
+
+    private sealed record Rest(Refusal Refusal, long Revision, long Since, TimeSpan For);
 }

@@ -18,7 +18,10 @@ internal sealed partial class Revoker(
     GrantOptions options, ILogger<Revoker> log) : BackgroundService
 {
     private static readonly TimeSpan ClaimFor = TimeSpan.FromSeconds(30);
-    private const int Batch = 32;
+    private const int Batch = 64;
+    private const int AtOnce = 8;
+    // No HTTP status: the tokens never left.
+    private const int CannotOpen = 0;
     private readonly SemaphoreSlim wake = new(0, 1);
 
     /// <summary>Marks a grant revoked; false when it was already.</summary>
@@ -41,33 +44,46 @@ internal sealed partial class Revoker(
         {
             wake.Release();
         }
-        catch (SemaphoreFullException)
+        catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
         {
-            // It is awake.
+            // It is awake, or gone.
         }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        await using var timer = time.CreateTimer(_ => Wake(), null, options.WorkPeriod, options.WorkPeriod);
+        while (true)
         {
             try
             {
-                await wake.WaitAsync(options.WorkPeriod, stoppingToken);
-                foreach (var due in await store.Revocations.DueAsync(Batch, stoppingToken))
-                    await TellAsync(due, stoppingToken);
+                // At once first: what an earlier process left is due.
+                await TellAsync(stoppingToken);
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception broken)
+            catch (Exception broken) when (!stoppingToken.IsCancellationRequested)
             {
                 TurnFailed(log, broken);
-                await Task.Delay(options.WorkPeriod, time, stoppingToken);
             }
+            await wake.WaitAsync(stoppingToken);
         }
     }
+
+    /// <summary>One turn: everything that is due now. A server that does not answer holds up nobody else's.</summary>
+    internal async Task TellAsync(CancellationToken cancellation) => await Parallel.ForEachAsync(
+        await store.Revocations.DueAsync(Batch, cancellation),
+        new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation },
+        async (due, token) =>
+        {
+            try
+            {
+                await TellAsync(due, token);
+            }
+            catch (Exception broken) when (!token.IsCancellationRequested)
+            {
+                // It is claimed and comes back when the claim ends.
+                TurnFailed(log, broken);
+            }
+        });
 
     private async Task TellAsync(RevocationRow due, CancellationToken cancellation)
     {
@@ -77,7 +93,10 @@ internal sealed partial class Revoker(
         var found = await definitions.ConnectionAsync(due.Tenant, due.Connection, cancellation);
         if (!found.TryGet(out var connection, out var unknown))
         {
-            await RetryAsync(due, fence, unknown.Code, null, cancellation);
+            // No such connection (any more): nobody can be told. Edited outside: somebody may put it right.
+            await (unknown.Kind == RefusalKind.NotFound
+                ? FinishAsync(due, fence, RevocationStatus.GaveUp, EventKind.ProviderRevocationFailed, unknown.Code, cancellation)
+                : RetryAsync(due, fence, unknown.Code, null, cancellation));
             return;
         }
         if (due.RefreshSealed is null && due.AccessSealed is null)
@@ -109,6 +128,9 @@ internal sealed partial class Revoker(
             case RevocationAnswer.NotSupported:
                 await FinishAsync(due, fence, RevocationStatus.Cannot, EventKind.ProviderCannotRevoke, "token-type", cancellation);
                 break;
+            case RevocationAnswer.Rejected { Status: CannotOpen } closed:
+                await FinishAsync(due, fence, RevocationStatus.GaveUp, EventKind.ProviderRevocationFailed, closed.Error, cancellation);
+                break;
             case RevocationAnswer.Rejected rejected:
                 await RetryAsync(due, fence, rejected.Error, TimeSpan.FromMinutes(5), cancellation);
                 break;
@@ -130,7 +152,12 @@ internal sealed partial class Revoker(
             : RecordContexts.AccessToken(due.Grant, due.Subject, due.Connection, due.Generation, digest);
         var opened = await vault.OpenAsync(context, record, cancellation);
         if (!opened.TryGet(out var token, out var why))
-            return new RevocationAnswer.Rejected(why.Code, 0);
+        {
+            // Sealed to where the connection led then. If it leads elsewhere now, nobody there knows the token, nor may learn it.
+            return why.AsVaultError() == VaultError.KeyStoreUnavailable
+                ? new RevocationAnswer.Unavailable(UnavailableKind.ServerError, why.RetryAfter)
+                : new RevocationAnswer.Rejected(why.Code, CannotOpen);
+        }
         using (token)
         {
             var answer = await oauth.Revocations.RevokeAsync(connection.Authorization, metadata, token, kind, cancellation);
@@ -155,6 +182,7 @@ internal sealed partial class Revoker(
 
     private static AuditEvent Event(EventKind kind, RevocationRow due, string? code) => new(kind, due.Tenant)
     {
+        Subject = due.Subject,
         Connection = due.Connection,
         Grant = due.Grant,
         Generation = due.Generation,

@@ -1,0 +1,69 @@
+using Postern.Grants.Renewal;
+using Postern.Model;
+
+namespace Postern.Grants.Tests.Renewal;
+
+/// <summary>Every interleaving of two nodes; and for each guard, that without it there is one that goes wrong.</summary>
+public sealed class InterleavingTests
+{
+    public static TheoryData<RefreshRotation, string> EveryCase()
+    {
+        var cases = new TheoryData<RefreshRotation, string>();
+        foreach (var rotation in Enum.GetValues<RefreshRotation>())
+        {
+            foreach (var need in new[] { "expired", "refused", "in-time" })
+                cases.Add(rotation, need);
+        }
+        return cases;
+    }
+
+    [Theory]
+    [MemberData(nameof(EveryCase))]
+    public void Renewal_ByTwoNodesInEveryInterleaving_SpendsNoTokenTwice(RefreshRotation rotation, string need)
+    {
+        var model = Model(rotation, need, Guards.All);
+
+        var violation = model.Explore();
+
+        Assert.True(violation is null, violation?.ToString());
+        Assert.True(model.States > 1_000, $"only {model.States} states: something blocks the exploration");
+    }
+
+    [Theory]
+    [MemberData(nameof(EveryCase))]
+    public void Renewal_FromEveryStateThatCanBe_ComesToAnEnd(RefreshRotation rotation, string need)
+    {
+        var model = Model(rotation, need, Guards.All);
+        model.Explore();
+
+        Assert.Null(model.FindDeadEnd());
+    }
+
+    [Theory]
+    [InlineData(nameof(Guards.Claim), RefreshRotation.SingleUse, "expired", "sent")]
+    [InlineData(nameof(Guards.Mark), RefreshRotation.SingleUse, "expired", "sent")]
+    [InlineData(nameof(Guards.Deadline), RefreshRotation.SingleUse, "expired", "sent outside")]
+    [InlineData(nameof(Guards.Deadline), RefreshRotation.RotatingWithGrace, "expired", "sent outside")]
+    [InlineData(nameof(Guards.StoreFence), RefreshRotation.RotatingWithGrace, "expired", "stored")]
+    [InlineData(nameof(Guards.StoreFence), RefreshRotation.SingleUse, "in-time", "stored")]
+    [InlineData(nameof(Guards.Generation), RefreshRotation.SingleUse, "refused", "renewed again")]
+    [InlineData(nameof(Guards.Profile), RefreshRotation.SingleUse, "expired", "a token that may be spent")]
+    [InlineData(nameof(Guards.OneTakeOver), RefreshRotation.RotatingWithGrace, "expired", "a token that may be spent")]
+    [InlineData(nameof(Guards.LastTry), RefreshRotation.RotatingWithGrace, "expired", "a token that may be spent")]
+    [InlineData(nameof(Guards.SameTakeOvers), RefreshRotation.RotatingWithGrace, "expired", "spins")]
+    public void Renewal_WithoutOneGuard_GoesWrongInSomeInterleaving(string guard, RefreshRotation rotation, string need, string how)
+    {
+        var violation = Model(rotation, need, Guards.All & ~Enum.Parse<Guards>(guard)).Explore();
+
+        Assert.NotNull(violation);
+        Assert.StartsWith(how, violation.What, StringComparison.Ordinal);
+    }
+
+    private static RenewalModel Model(RefreshRotation rotation, string need, Guards guards) => need switch
+    {
+        "expired" => new(rotation, RenewalNeed.ToUse, accessServes: false, guards),
+        "refused" => new(rotation, RenewalNeed.After(1), accessServes: true, guards),
+        "in-time" => new(rotation, RenewalNeed.InTime, accessServes: true, guards),
+        _ => throw new ArgumentOutOfRangeException(nameof(need)),
+    };
+}
