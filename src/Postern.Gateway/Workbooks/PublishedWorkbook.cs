@@ -119,6 +119,9 @@ public sealed record PublishedWorkbook(
         }
     }
 
+    /// <summary>True when it was published from exactly this text.</summary>
+    public bool IsPublishedFrom(string text) => string.Equals(SourceHash, Sha256.Hex(text), StringComparison.Ordinal);
+
     private bool HashesFit() =>
         Queries.All(query => query.Variants.All(variant => string.Equals(variant.Hash, Sha256.Hex(variant.Sql), StringComparison.Ordinal)))
         && Charts.All(chart => string.Equals(chart.Hash, Sha256.Hex(chart.Vega), StringComparison.Ordinal));

@@ -27,6 +27,18 @@ internal static class ServeCommand
         return command;
     }
 
+    private static Option<Uri?> ListenOption() => new("--listen")
+    {
+        Description = "The address to listen on. Default: PublicOrigin.",
+        CustomParser = argument =>
+        {
+            if (Uri.TryCreate(argument.Tokens[0].Value, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps))
+                return address;
+            argument.AddError("--listen is an address such as http://127.0.0.1:7300.");
+            return null;
+        },
+    };
+
     public static Option<string> FrontEndOption() => new("--front-end")
     {
         Description = "The folder of the built front end.",
