@@ -19,7 +19,6 @@ public sealed class ChartCompiler : IDisposable
     private const int DefaultHeight = 240;
     private const long MemoryLimit = 256L * 1024 * 1024;
     private const int KeptResults = 1_000;
-    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(10);
 
     // Vega-Lite clones its input with structuredClone and reports through a logger; warnings are problems here, told to the author.
     private const string Prelude = """
@@ -51,10 +50,17 @@ public sealed class ChartCompiler : IDisposable
     private readonly ConcurrentDictionary<string, ChartResult> results = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
     private readonly Func<string> script;
+    private readonly TimeSpan timeLimit;
     private Engine? engine;
 
     /// <summary>A compiler over the text of the <c>vega-lite.iife.js</c> bundle; read when the first chart needs it.</summary>
-    public ChartCompiler(Func<string> script) => this.script = script;
+    /// <param name="script">Reads the bundle.</param>
+    /// <param name="timeLimit">How long one chart, or loading the bundle, may take; 10 seconds by default.</param>
+    public ChartCompiler(Func<string> script, TimeSpan? timeLimit = null)
+    {
+        this.script = script;
+        this.timeLimit = timeLimit ?? TimeSpan.FromSeconds(10);
+    }
 
     /// <summary>A compiler over the bundle file that the web build makes.</summary>
     public static ChartCompiler FromFile(string path) => new(() => File.ReadAllText(path));
@@ -127,7 +133,7 @@ public sealed class ChartCompiler : IDisposable
     {
         var fresh = new Engine(options => options
             .LimitMemory(MemoryLimit)
-            .TimeoutInterval(TimeLimit)
+            .TimeoutInterval(timeLimit)
             .LimitRecursion(400)
             .Strict());
         fresh.Execute(Prelude);

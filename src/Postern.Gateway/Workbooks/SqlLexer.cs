@@ -66,16 +66,12 @@ internal sealed partial class SqlLexer
         var lexer = new SqlLexer(sql);
         if (sql.Length > MaxLength)
             return ([], [new(1, $"The SQL has more than {MaxLength:N0} characters.", "Move part of it into a view.")]);
-        foreach (var mark in Templating)
+        if (Templating.FirstOrDefault(mark => sql.Contains(mark, StringComparison.Ordinal)) is { } found)
         {
-            if (sql.IndexOf(mark, StringComparison.Ordinal) is >= 0 and var position)
-            {
-                lexer.problems.Add(new(lexer.LineAt(position), $"'{mark}' is a templating mark.",
-                    "SQL is constant text: use :name for values, [name] for a choice and [when name: …] for an optional part."));
-            }
+            return ([], [new(lexer.LineAt(sql.IndexOf(found, StringComparison.Ordinal)), $"'{found}' is a templating mark.",
+                "SQL is constant text: use :name for values, [name] for a choice and [when name: …] for an optional part.")]);
         }
-        if (lexer.problems.Count == 0)
-            lexer.Run();
+        lexer.Run();
         return (lexer.tokens, lexer.problems);
     }
 

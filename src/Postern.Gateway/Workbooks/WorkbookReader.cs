@@ -124,7 +124,7 @@ internal static partial class WorkbookReader
         var timeout = TimeSpan.FromSeconds(20);
         if (query.Text("timeout", maxLength: 10) is not { } text)
             return timeout;
-        if (text.EndsWith('s') && int.TryParse(text.AsSpan(0, text.Length - 1), System.Globalization.NumberStyles.None, null, out var seconds) && seconds is >= 1 and <= 300)
+        if (text.EndsWith('s') && text[0] != '0' && int.TryParse(text.AsSpan(0, text.Length - 1), System.Globalization.NumberStyles.None, null, out var seconds) && seconds is >= 1 and <= 300)
             return TimeSpan.FromSeconds(seconds);
         query.Problem("timeout", $"'{text}' is no time from 1s to 300s.", "Write seconds, such as 20s.");
         return timeout;

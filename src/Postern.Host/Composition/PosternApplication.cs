@@ -7,6 +7,7 @@ using Postern.OAuth;
 using Postern.Store;
 using Postern.Vault;
 using Postern.Warehouse;
+using Postern.Warehouse.Databricks;
 
 namespace Postern.Host.Composition;
 
@@ -67,6 +68,9 @@ internal static class PosternApplication
         });
         services.AddOAuthClient();
         services.AddGrants(new GrantOptions { Node = settings.Node.Name });
+        // A statement is named by the platform's first answer, and only then can it be cancelled: that answer is not waited for, so that
+        // a revocation stops a running query within a second.
+        services.AddSingleton(new DatabricksOptions { WaitTimeout = TimeSpan.Zero, PollFirst = TimeSpan.FromMilliseconds(25) });
         // Platforms on this machine are for sandboxes; a configuration without one never connects to loopback.
         var loopback = settings.Tenants.Any(tenant => tenant.Connections.Any(connection => connection.Endpoint.IsLoopback));
         services.AddWarehouse(provider => new HttpMessageInvoker(

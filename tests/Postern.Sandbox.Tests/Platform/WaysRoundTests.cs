@@ -56,7 +56,7 @@ public sealed class WaysRoundTests(PlatformServer server)
         "SELECT $$a$$", "SELECT $1", "SELECT ?", "SELECT #1 FROM flights", "SELECT {'a': 1}", "SELECT [1]", "SELECT * FROM ﬂights", "SELECT * FROM duc\u212Adb_tables()",
         "SELECT 1\0; DROP TABLE flights", "SELECT /* unclosed", "SELECT 'unclosed", "SELECT `unclosed", "SELECT * FROM `flights\0`", "SELECT\u00A0*\u00A0FROM\u00A0duckdb_logs",
         "SELECT e'\\x27'", "SELECT U&'\\0027'", "",
-        ";", "   ", "--", "SELECT");
+        ";", "   ", "--", "SELECT", "(((", "()", ")", ".", ":x", "SELECT main.demo.", "SELECT datediff(DAY");
 
     public static TheoryData<string> Exhausting { get; } = new(
         "SELECT " + Depth + "1", "SELECT " + Depth + "1" + Depth.Replace('(', ')'), "SELECT " + string.Concat(Enumerable.Repeat("1+", 20000)) + "1",

@@ -11,7 +11,8 @@ internal static class EngineMacros
     [
         "date_add(d, n) AS CAST(d AS DATE) + CAST(n AS INTEGER)",
         "date_sub(d, n) AS CAST(d AS DATE) - CAST(n AS INTEGER)",
-        "datediff(e, s) AS CAST(e AS DATE) - CAST(s AS DATE)",
+        // With a unit Databricks counts whole units between the two, and the unit is a bare word (see DatabricksSql).
+        "datediff(e, s) AS CAST(e AS DATE) - CAST(s AS DATE), (u, s, e) AS datesub(u, CAST(s AS TIMESTAMP), CAST(e AS TIMESTAMP))",
         "add_months(d, n) AS CAST(CAST(d AS DATE) + to_months(CAST(n AS INTEGER)) AS DATE)",
         "dayofweek(d) AS extract(dow FROM d) + 1", // 1 is Sunday
         "weekday(d) AS extract(isodow FROM d) - 1", // 0 is Monday

@@ -18,8 +18,12 @@ internal static class DatabricksSql
     {
         ["array"] = "list_value", ["collect_list"] = "list", ["endswith"] = "ends_with", ["explode"] = "unnest",
         ["sequence"] = "generate_series", ["size"] = "len", ["startswith"] = "starts_with", ["ucase"] = "upper", ["lcase"] = "lower",
-        ["regexp_like"] = "regexp_matches", ["weekofyear"] = "week",
+        ["regexp_like"] = "regexp_matches", ["weekofyear"] = "week", ["current_timestamp"] = "get_current_timestamp",
+        ["timestampdiff"] = "datediff", ["date_diff"] = "datediff",
     };
+
+    private static readonly HashSet<string> Units =
+        ["microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year"];
 
     /// <summary>The statement in the engine's words, or why it is none.</summary>
     public static bool TryTranslate(string sql, IReadOnlyList<StatementParameter> parameters, out EngineSql translated, out SqlFault? fault)
@@ -37,7 +41,9 @@ internal static class DatabricksSql
         DatePattern.Rewrite(tokens);
 
         var text = new StringBuilder();
-        var bound = new Dictionary<string, int>(StringComparer.Ordinal);
+        var positions = parameters.Select((parameter, at) => (parameter.Name, at))
+            .ToDictionary(pair => pair.Name, pair => pair.at, StringComparer.Ordinal);
+        var bound = new HashSet<int>(); // the engine takes no value that no marker asks for
         for (var i = 0; i < tokens.Count; i++)
         {
             var token = tokens[i];
@@ -49,22 +55,24 @@ internal static class DatabricksSql
 
             if (token.Kind == TokenKind.Marker)
             {
-                var at = parameters.ToList().FindIndex(p => p.Name == token.Text);
-                if (at < 0)
+                if (!positions.TryGetValue(token.Text, out var at))
                 {
                     fault = SqlFault.UnboundParameter(token.Text);
                     return false;
                 }
 
-                bound.TryAdd(token.Text, at);
+                bound.Add(at);
                 text.Append("CAST($p").Append(at).Append(" AS ").Append(parameters[at].EngineType).Append(") ");
                 continue;
             }
 
+            if (IsUnit(tokens, i))
+                token = token with { Kind = TokenKind.Text };
+
             text.Append(Write(token, tokens.ElementAtOrDefault(i + 1))).Append(' ');
         }
 
-        translated = new(text.ToString().TrimEnd(), [.. bound.Values.Select(at => ($"p{at}", parameters[at].Value))]);
+        translated = new(text.ToString().TrimEnd(), [.. bound.Select(at => ($"p{at}", parameters[at].Value))]);
         return true;
     }
 
@@ -74,8 +82,8 @@ internal static class DatabricksSql
             return SqlFault.Syntax("Syntax error, unexpected empty statement.");
         if (tokens.Exists(token => token.Is(";")))
             return SqlFault.Syntax("Syntax error at or near ';': extra input. One statement at a time.");
-        var first = tokens.Find(token => !token.Is("("));
-        return first.IsWord("select") || first.IsWord("with")
+        var first = tokens.FindIndex(token => !token.Is("("));
+        return first >= 0 && (tokens[first].IsWord("select") || tokens[first].IsWord("with"))
             ? null
             : SqlFault.Unsupported("The sandbox runs queries only: a statement begins with SELECT or WITH.");
     }
@@ -84,6 +92,13 @@ internal static class DatabricksSql
         at + 3 < tokens.Count
         && tokens[at].Names(Catalog.Name) && tokens[at + 1].Is(".") && tokens[at + 2].Names(Catalog.Schema) && tokens[at + 3].Is(".")
         && (at == 0 || !tokens[at - 1].Is("."));
+
+    /// <summary>True for the bare word of <c>datediff(DAY, a, b)</c>.</summary>
+    private static bool IsUnit(List<Token> tokens, int at) =>
+        at >= 2 && at + 1 < tokens.Count
+        && tokens[at - 2].Kind == TokenKind.Word && Ascii.Fold(tokens[at - 2].Text) is "datediff" or "date_diff" or "timestampdiff"
+        && tokens[at - 1].Is("(") && tokens[at].Kind == TokenKind.Word
+        && Units.Contains(Ascii.Fold(tokens[at].Text)) && tokens[at + 1].Is(",");
 
     private static string Write(Token token, Token next) => token.Kind switch
     {

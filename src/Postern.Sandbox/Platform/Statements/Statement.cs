@@ -65,8 +65,11 @@ internal sealed class Statement(string id, Caller caller, Viewer viewer, Stateme
     /// <summary>Asks for the end; the state follows when the engine has stopped. Does nothing after the end.</summary>
     public void Cancel()
     {
-        if (!Ended.IsCompleted)
-            cancel.Cancel();
+        lock (gate) // against Dispose
+        {
+            if (!Ended.IsCompleted)
+                cancel.Cancel();
+        }
     }
 
     /// <summary>Its turn has come.</summary>
@@ -79,9 +82,8 @@ internal sealed class Statement(string id, Caller caller, Viewer viewer, Stateme
         {
             (Result, Fault, EndedAt) = (result, fault, now);
             State = result is not null ? StatementState.Succeeded : fault is not null ? StatementState.Failed : StatementState.Canceled;
+            ended.TrySetResult();
         }
-
-        ended.TrySetResult();
     }
 
     /// <summary>A consistent view for a reply.</summary>
@@ -94,7 +96,10 @@ internal sealed class Statement(string id, Caller caller, Viewer viewer, Stateme
     /// <inheritdoc/>
     public void Dispose()
     {
-        Result?.Dispose();
-        cancel.Dispose();
+        lock (gate)
+        {
+            Result?.Dispose();
+            cancel.Dispose();
+        }
     }
 }
