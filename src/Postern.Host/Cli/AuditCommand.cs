@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Postern.Audit;
 using Postern.Host.Composition;
 using Postern.Model;
@@ -9,33 +10,40 @@ namespace Postern.Host.Cli;
 /// <summary><c>postern audit verify|export</c>.</summary>
 internal static class AuditCommand
 {
+    private sealed record Verdict(string Log, bool Valid, long Checked, long Size, ChainFault? Fault, long? BadIndex)
+    {
+        public static Verdict Of(string log, ChainReport report) => new(log, report.IsValid, report.Checked, report.Head.Size, report.Fault, report.BadIndex);
+    }
+
     public static Command Create() => new("audit", "Verifies and exports the audit trail.") { Verify(), Export() };
 
     private static Command Verify()
     {
         var config = Configured.ConfigOption();
-        var tenant = new Option<string?>("--tenant", "-t") { Description = "Only this tenant. Default: all tenants of the configuration, and Postern's own log." };
-        var file = new Option<FileInfo?>("--file") { Description = "Verify this export instead of the database; needs nothing else." };
-        var command = new Command("verify", "Checks that no event was changed, removed, added or moved. Exit code 1 names the first bad index.") { config, tenant, file };
+        var tenant = Configured.TenantOption("Only this tenant. Default: all tenants of the configuration, and Postern's own log.", required: false);
+        var file = new Option<FileInfo>("--file") { Description = "Verify this export instead of the database; needs nothing else." }.AcceptExistingOnly();
+        var json = Configured.JsonOption();
+        var command = new Command("verify", "Checks that no event was changed, removed, added or moved. Exit code 1 names the first bad index.") { config, tenant, file, json };
         command.SetAction(async (result, cancellation) =>
         {
-            var output = result.InvocationConfiguration.Output;
-            if (result.GetValue(file) is { } export)
+            if (result.GetValue(file) is not { } export)
             {
-                await using var input = export.OpenRead();
-                return Report(output, export.Name, await AuditExport.VerifyAsync(input, null, cancellation)) ? Configured.Ok : Configured.Failed;
+                return await Configured.RunAsync(result, config, async (settings, output) =>
+                {
+                    await using var rooms = PosternApplication.BuildRooms(settings);
+                    var reader = rooms.GetRequiredService<AuditReader>();
+                    var logs = result.GetValue(tenant) is { } one
+                        ? [one]
+                        : settings.Tenants.Select(definition => definition.Tenant.Id).Append(TenantId.Parse("postern"));
+                    var reports = new List<(string, ChainReport)>();
+                    foreach (var log in logs)
+                        reports.Add((log.Value, await reader.VerifyAsync(log, null, cancellation)));
+                    return await PrintAsync(output, reports, result.GetValue(json));
+                });
             }
-            if (Configured.Read(result.GetValue(config), result.InvocationConfiguration.Error) is not { } settings)
-                return Configured.BadConfiguration;
-            await using var rooms = PosternApplication.BuildRooms(settings);
-            var reader = rooms.GetRequiredService<AuditReader>();
-            var tenants = result.GetValue(tenant) is { } one
-                ? [TenantId.Parse(one)]
-                : settings.Tenants.Select(definition => definition.Tenant.Id).Append(TenantId.Parse("postern")).ToList();
-            var valid = true;
-            foreach (var id in tenants)
-                valid &= Report(output, id.Value, await reader.VerifyAsync(id, null, cancellation));
-            return valid ? Configured.Ok : Configured.Failed;
+            await using var input = export.OpenRead();
+            return await PrintAsync(
+                result.InvocationConfiguration.Output, [(export.Name, await AuditExport.VerifyAsync(input, null, cancellation))], result.GetValue(json));
         });
         return command;
     }
@@ -43,27 +51,29 @@ internal static class AuditCommand
     private static Command Export()
     {
         var config = Configured.ConfigOption();
-        var tenant = new Option<string>("--tenant", "-t") { Description = "The tenant.", Required = true };
+        var tenant = Configured.TenantOption("The tenant.", required: true);
         var from = new Option<long>("--from") { Description = "The first index.", DefaultValueFactory = _ => 0 };
         var to = new Option<long?>("--to") { Description = "The index after the last one. Default: the end." };
         var file = new Option<FileInfo?>("--output", "-o") { Description = "Write here instead of to standard output." };
         var command = new Command("export", "Writes a tenant's events as JSON lines that can be verified without Postern's database.") { config, tenant, from, to, file };
-        command.SetAction(async (result, cancellation) =>
+        command.SetAction((result, cancellation) => Configured.RunAsync(result, config, async (settings, _) =>
         {
-            if (Configured.Read(result.GetValue(config), result.InvocationConfiguration.Error) is not { } settings)
-                return Configured.BadConfiguration;
             await using var rooms = PosternApplication.BuildRooms(settings);
             await using var stream = result.GetValue(file)?.Create() ?? Console.OpenStandardOutput();
             await rooms.GetRequiredService<AuditReader>().ExportAsync(
-                stream, TenantId.Parse(result.GetValue(tenant)!), result.GetValue(from), result.GetValue(to), cancellation);
+                stream, result.GetValue(tenant)!.Value, result.GetValue(from), result.GetValue(to), cancellation);
             return Configured.Ok;
-        });
+        }));
         return command;
     }
 
-    private static bool Report(TextWriter output, string what, ChainReport report)
+    private static async Task<int> PrintAsync(TextWriter output, IReadOnlyList<(string Log, ChainReport Report)> reports, bool json)
     {
-        output.WriteLine($"{what}: {report}");
-        return report.IsValid;
+        if (json)
+            await output.WriteLineAsync(JsonSerializer.Serialize(reports.Select(one => Verdict.Of(one.Log, one.Report)), Configured.Json));
+        else
+            foreach (var (log, report) in reports)
+                await output.WriteLineAsync($"{log}: {report}");
+        return reports.All(one => one.Report.IsValid) ? Configured.Ok : Configured.Failed;
     }
 }

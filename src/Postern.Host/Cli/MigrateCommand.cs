@@ -11,16 +11,14 @@ internal static class MigrateCommand
     {
         var config = Configured.ConfigOption();
         var command = new Command("migrate", "Brings the database's schema up to date. Any number of nodes may do so at once.") { config };
-        command.SetAction(async (result, cancellation) =>
+        command.SetAction((result, cancellation) => Configured.RunAsync(result, config, async (settings, output) =>
         {
-            if (Configured.Read(result.GetValue(config), result.InvocationConfiguration.Error) is not { } settings)
-                return Configured.BadConfiguration;
             Directory.CreateDirectory(Path.GetDirectoryName(settings.Store.File)!);
             await using var rooms = PosternApplication.BuildRooms(settings);
             await rooms.GetRequiredService<PosternStore>().MigrateAsync(cancellation);
-            await result.InvocationConfiguration.Output.WriteLineAsync("The schema is up to date.");
+            await output.WriteLineAsync("The schema is up to date.");
             return Configured.Ok;
-        });
+        }));
         return command;
     }
 }

@@ -22,7 +22,7 @@ internal static class RedirectsCommand
             var registrations = Of(settings).ToList();
             if (result.GetValue(json))
             {
-                output.WriteLine(JsonSerializer.Serialize(registrations, JsonSerializerOptions.Web));
+                output.WriteLine(JsonSerializer.Serialize(registrations, Configured.Json));
                 return Configured.Ok;
             }
             foreach (var group in registrations.GroupBy(registration => (registration.Issuer, registration.ClientId)))

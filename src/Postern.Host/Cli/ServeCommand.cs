@@ -15,26 +15,21 @@ internal static class ServeCommand
         var config = Configured.ConfigOption();
         var listen = ListenOption();
         var frontEnd = FrontEndOption();
-        var command = new Command("serve", "Runs the gateway.") { config, listen, frontEnd };
-        command.SetAction(async (result, cancellation) =>
-        {
-            var error = result.InvocationConfiguration.Error;
-            if (Configured.Read(result.GetValue(config), error) is not { } settings)
-                return Configured.BadConfiguration;
-            return await RunAsync(settings, result.GetValue(frontEnd)!, result.GetValue(listen) ?? settings.PublicOrigin,
-                () => result.InvocationConfiguration.Output.WriteLine($"Postern is ready at {settings.PublicOrigin}"), error, cancellation);
-        });
+        var command = new Command("serve", "Runs the gateway in the foreground until it is told to stop (Ctrl-C, SIGTERM).") { config, listen, frontEnd };
+        command.SetAction((result, cancellation) => Configured.RunAsync(result, config, (settings, output) => RunAsync(
+            settings, result.GetValue(frontEnd)!, result.GetValue(listen) ?? settings.PublicOrigin,
+            () => output.WriteLine($"Postern is ready at {settings.PublicOrigin.GetLeftPart(UriPartial.Authority)}"), result.InvocationConfiguration.Error, cancellation)));
         return command;
     }
 
     private static Option<Uri?> ListenOption() => new("--listen")
     {
-        Description = "The address to listen on. Default: PublicOrigin.",
-        CustomParser = argument =>
+        Description = "The address to listen on, plain http; a proxy in front ends TLS. Default: PublicOrigin.",
+        CustomParser = result =>
         {
-            if (Uri.TryCreate(argument.Tokens[0].Value, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps))
+            if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttp && address.PathAndQuery == "/")
                 return address;
-            argument.AddError("--listen is an address such as http://127.0.0.1:7300.");
+            result.AddError("--listen is no address to listen on. Write http://127.0.0.1:8080; TLS ends at a proxy in front.");
             return null;
         },
     };
@@ -45,40 +40,36 @@ internal static class ServeCommand
         DefaultValueFactory = _ => Locate("web/dist"),
     };
 
-    private static Option<Uri?> ListenOption() => new("--listen")
-    {
-        Description = "The address to listen on, such as http://localhost:8080. Default: PublicOrigin.",
-        CustomParser = argument =>
-        {
-            var text = argument.Tokens[0].Value;
-            if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is ("http" or "https") && address.PathAndQuery == "/")
-                return address;
-            argument.AddError($"--listen: '{text}' is no address to listen on. Write scheme, host and port, such as http://localhost:8080.");
-            return null;
-        },
-    };
-
-    /// <summary>Migrates, seeds and serves until it is told to stop.</summary>
+    /// <summary>Migrates, seeds and serves until it is told to stop. What an operator can mend is told on <paramref name="error"/>.</summary>
     public static async Task<int> RunAsync(
         PosternSettings settings, string frontEnd, Uri listen, Action ready, TextWriter error, CancellationToken cancellation)
     {
-        try
+        if (listen.Scheme != Uri.UriSchemeHttp)
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(settings.Store.File)!);
-            await using var app = PosternApplication.Build(settings, frontEnd, listen);
-            await app.Services.GetRequiredService<PosternStore>().MigrateAsync(cancellation);
-            var charts = ChartCompiler.FromFile(Path.Combine(frontEnd, "vega-lite.iife.js"));
-            await new Seeding(app.Services.GetRequiredService<DefinitionBook>(), new WorkbookPublisher(charts)).SeedAsync(settings, cancellation);
-            await app.StartAsync(cancellation);
-            ready();
-            await app.WaitForShutdownAsync(cancellation);
-            return Configured.Ok;
-        }
-        catch (Exception known) when (known is WorkbookException or InvalidOperationException or IOException or UnauthorizedAccessException)
-        {
-            await error.WriteLineAsync(known.Message);
+            await error.WriteLineAsync(
+                $"Postern speaks plain http behind a proxy that ends TLS for {listen.GetLeftPart(UriPartial.Authority)}. " +
+                "Name the address for that proxy, such as --listen http://127.0.0.1:8080.");
             return Configured.Failed;
         }
+        return await Configured.GuardAsync(settings, error, async () =>
+        {
+            try
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(settings.Store.File)!);
+                await using var app = PosternApplication.Build(settings, frontEnd, listen);
+                await app.Services.GetRequiredService<PosternStore>().MigrateAsync(cancellation);
+                var charts = ChartCompiler.FromFile(Path.Combine(frontEnd, "vega-lite.iife.js"));
+                await new Seeding(app.Services.GetRequiredService<DefinitionBook>(), new WorkbookPublisher(charts)).SeedAsync(settings, cancellation);
+                await app.StartAsync(cancellation);
+                ready();
+                await app.WaitForShutdownAsync(cancellation);
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                // Told to stop while it was starting.
+            }
+            return Configured.Ok;
+        });
     }
 
     /// <summary>A path of the checkout, from wherever the command runs within it; beside the executable otherwise.</summary>

@@ -3,25 +3,26 @@ using Postern.Model;
 namespace Postern.Host.Composition;
 
 /// <summary>
-/// Events as log lines, for whoever watches the process; the audit trail is the store's. Ids and codes only, as events hold nothing
-/// else.
+/// Events as log lines, for whoever watches the process; the audit trail is the store's. Ids, names, counts and codes, as events
+/// hold nothing else.
 /// </summary>
-internal sealed partial class EventLog(ILogger<EventLog> log) : IEventListener
+internal sealed class EventLog(ILogger<EventLog> log) : IEventListener
 {
+    private static readonly EventId Id = new(1001, "Event");
+
     public void On(AuditEvent committed)
     {
-        var level = committed.Kind switch
-        {
-            EventKind.RowTampered or EventKind.RecordRefused or EventKind.SessionRefused => LogLevel.Error,
-            EventKind.ConnectMismatched or EventKind.RenewalUncertain or EventKind.RenewalFailed or EventKind.ProviderRevocationFailed
-                or EventKind.GrantEnded or EventKind.QueryLost => LogLevel.Warning,
-            _ => LogLevel.Information,
-        };
+        var level = LevelOf(committed.Kind);
         if (log.IsEnabled(level))
-            Event(log, level, committed.Kind, committed.Tenant, committed.Subject?.Id, committed.Connection?.Value, committed.Grant?.Value, committed.Generation, committed.Code);
+            log.Log(level, Id, new EventLine(committed), null, static (line, _) => line.ToString());
     }
 
-    [LoggerMessage(EventId = 1001, Message = "{Kind} tenant={Tenant} subject={Subject} connection={Connection} grant={Grant} generation={Generation} code={Code}")]
-    private static partial void Event(
-        ILogger log, LogLevel level, EventKind kind, TenantId tenant, string? subject, string? connection, Guid? grant, int? generation, string? code);
+    /// <summary>Error where somebody edited the database; warning where somebody should look some day.</summary>
+    public static LogLevel LevelOf(EventKind kind) => kind switch
+    {
+        EventKind.RowTampered or EventKind.RecordRefused or EventKind.SessionRefused => LogLevel.Error,
+        EventKind.ConnectMismatched or EventKind.RenewalUncertain or EventKind.RenewalFailed or EventKind.ProviderRevocationFailed
+            or EventKind.GrantEnded or EventKind.QueryLost => LogLevel.Warning,
+        _ => LogLevel.Information,
+    };
 }

@@ -18,6 +18,8 @@ internal static class PosternApplication
     public static WebApplication Build(PosternSettings settings, string frontEnd, Uri listen)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+        // The framework would believe forwarded headers from everybody when ASPNETCORE_FORWARDEDHEADERS_ENABLED is set; here TrustedProxies alone decides.
+        builder.Configuration["ForwardedHeaders_Enabled"] = "false";
         builder.WebHost.UseUrls(listen.AbsoluteUri);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -82,6 +84,8 @@ internal static class PosternApplication
         var forwarded = new ForwardedHeadersOptions
         {
             ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost,
+            // Back through as many proxies as are trusted, and no further than the first that is not.
+            ForwardLimit = null,
         };
         forwarded.KnownProxies.Clear();
         forwarded.KnownIPNetworks.Clear();

@@ -20,8 +20,10 @@ internal sealed class ConfigNode(IConfigurationSection section, List<ConfigProbl
     private readonly HashSet<string> known = new(StringComparer.OrdinalIgnoreCase);
 
     public string Path => section.Path;
+
     /// <summary>The name of the section. In lower case: an environment variable that overrides part of it spells it in capitals.</summary>
     public string Key => section.Key.ToLowerInvariant();
+
     public bool Exists => section.Exists();
 
     public void Report(string key, string problem, string remedy) =>
@@ -30,8 +32,10 @@ internal sealed class ConfigNode(IConfigurationSection section, List<ConfigProbl
     public string? Optional(string key)
     {
         known.Add(key);
-        var value = section[key];
-        return string.IsNullOrWhiteSpace(value) ? null : value.Trim();
+        var child = section.GetSection(key);
+        if (child.GetChildren().Any())
+            Report(key, "is a section or a list, but one value is expected.", "Write a single value.");
+        return string.IsNullOrWhiteSpace(child.Value) ? null : child.Value.Trim();
     }
 
     public string Required(string key, string remedy)
@@ -91,7 +95,7 @@ internal sealed class ConfigNode(IConfigurationSection section, List<ConfigProbl
             if (string.Equals(choice.Name, text, StringComparison.OrdinalIgnoreCase))
                 return choice.Value;
         }
-        Report(key, $"'{text}' is not known here.", $"Choose one of: {names}.");
+        Report(key, $"{Shown(text)} is not known here.", $"Choose one of: {names}.");
         return otherwise ?? choices[0].Value;
     }
 
@@ -114,20 +118,24 @@ internal sealed class ConfigNode(IConfigurationSection section, List<ConfigProbl
                 return new SecretText(text);
             Report(key + "File", "names an empty file.", "Write the secret into it.");
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             Report(key + "File", $"names a file that cannot be read ({exception.GetType().Name}).", "Check the path and its permissions.");
         }
         return null;
     }
 
+    /// <summary>A list, or one text with spaces or commas between the entries. Empty entries are dropped: an override can blank one out.</summary>
     public ImmutableArray<string> List(string key)
     {
         known.Add(key);
         var list = section.GetSection(key);
         if (list.Value is { Length: > 0 } single)
             return [.. single.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries)];
-        return [.. list.GetChildren().Select(child => child.Value?.Trim() ?? "").Where(value => value.Length > 0)];
+        var entries = list.GetChildren().ToList();
+        if (entries.Any(entry => !int.TryParse(entry.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _) || entry.GetChildren().Any()))
+            Report(key, "is not a list of texts.", "Write [\"…\", \"…\"].");
+        return [.. entries.Select(entry => entry.Value?.Trim() ?? "").Where(value => value.Length > 0)];
     }
 
     public ConfigNode Child(string key)
@@ -139,21 +147,32 @@ internal sealed class ConfigNode(IConfigurationSection section, List<ConfigProbl
     public IEnumerable<ConfigNode> Children(string key)
     {
         known.Add(key);
+        if (section[key] is { Length: > 0 })
+            Report(key, "is a single value, but a section is expected.", "Write { … } with the keys that docs/reference/configuration.md lists.");
         return section.GetSection(key).GetChildren().Select(child => new ConfigNode(child, problems));
     }
 
     /// <summary>Reports every key that nobody asked for; call it last.</summary>
     public void Close()
     {
+        if (section.Value is { Length: > 0 })
+            Report("", "is a single value, but a section is expected.", $"Write {{ … }} with these keys: {Names}.");
         foreach (var child in section.GetChildren())
         {
             if (known.Contains(child.Key))
                 continue;
             var nearest = known.MinBy(name => Distance(name, child.Key));
-            var hint = nearest is not null && Distance(nearest, child.Key) <= 3 ? $"Did you mean '{nearest}'?" : $"Known here: {string.Join(", ", known.Order(StringComparer.Ordinal))}.";
+            var hint = nearest is not null && Distance(nearest, child.Key) <= 3 ? $"Did you mean '{nearest}'?" : $"Known here: {Names}.";
             Report(child.Key, "is not a known key.", hint);
         }
     }
+
+    /// <summary>
+    /// A value as a problem may show it: short, and not at all where it could hold a password (<c>https://user:password@host</c>).
+    /// </summary>
+    public static string Shown(string text) => text.Contains('@') ? "the value" : text.Length <= 80 ? $"'{text}'" : $"'{text[..80]}…'";
+
+    private string Names => string.Join(", ", known.Order(StringComparer.Ordinal));
 
     private static int Distance(string left, string right)
     {

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
+using Microsoft.Data.Sqlite;
+using Postern.Model;
 
 namespace Postern.Host.Configuration;
 
@@ -47,7 +49,7 @@ public static class ConfigurationReader
         if (text.Length == 0)
             return otherwise;
         if (!Origins.IsOrigin(text))
-            root.Report("PublicOrigin", $"'{text}' is no origin.", "Write scheme, host and port alone, in lower case, without a slash at the end.");
+            root.Report("PublicOrigin", $"{ConfigNode.Shown(text)} is no origin.", "Write scheme, host and port alone, in lower case, without a slash at the end.");
         else if (!Origins.IsSecure(new Uri(text)))
             root.Report("PublicOrigin", "is plain http on another machine: sessions and codes would travel in the clear.", "Use https.");
         else
@@ -57,60 +59,75 @@ public static class ConfigurationReader
 
     private static StoreSettings Store(ConfigNode node)
     {
-        var provider = node.Optional("Provider") ?? "sqlite";
-        if (provider != "sqlite")
-            node.Report("Provider", $"'{provider}' is not known here.", "Choose sqlite.");
+        node.Choice<bool>("Provider", true, ("sqlite", true));
         var connection = node.Required("ConnectionString", "Write Data Source=FILE, a path on a local disk.");
-        if (connection.Length > 0 && provider == "sqlite")
-        {
-            try
-            {
-                var source = new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder(connection).DataSource;
-                if (source.Length == 0 || source.Contains(":memory:", StringComparison.Ordinal))
-                    node.Report("ConnectionString", "names no file: everything would be lost at the end of the process.", "Write Data Source=FILE.");
-            }
-            catch (ArgumentException)
-            {
-                node.Report("ConnectionString", "is not a SQLite connection string.", "Write Data Source=FILE.");
-            }
-        }
+        if (connection.Length > 0)
+            CheckConnection(node, connection);
         node.Close();
-        return new(provider, connection);
+        return new("sqlite", connection);
+    }
+
+    // The text may hold a password, so no problem shows it.
+    private static void CheckConnection(ConfigNode node, string connection)
+    {
+        try
+        {
+            var parts = new SqliteConnectionStringBuilder(connection);
+            if (parts.DataSource.Length == 0 || parts.DataSource.Contains(":memory:", StringComparison.Ordinal) || parts.Mode == SqliteOpenMode.Memory)
+                node.Report("ConnectionString", "names no file: everything would be lost at the end of the process.", "Write Data Source=FILE.");
+            else if (parts.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
+                node.Report("ConnectionString", "names its file as a URI.", "Write Data Source=FILE with a plain path.");
+            else if (parts.Mode == SqliteOpenMode.ReadOnly)
+                node.Report("ConnectionString", "opens the file for reading only.", "Remove Mode, or write Mode=ReadWriteCreate.");
+        }
+        catch (ArgumentException)
+        {
+            node.Report("ConnectionString", "is not a SQLite connection string.", "Write Data Source=FILE.");
+        }
     }
 
     private static KeyStoreSettings KeyStore(ConfigNode node, StoreSettings store)
     {
-        var provider = node.Optional("Provider") ?? "file";
-        if (provider != "file")
-            node.Report("Provider", $"'{provider}' is not known here.", "Choose file.");
+        node.Choice<bool>("Provider", true, ("file", true));
         var directory = node.Required("Directory", "Name a directory of its own (mode 0700), not the database's.");
         var deployment = node.Required("Deployment", "Name this deployment; the name is bound into every sealed record and must never change.");
-        if (directory.Length > 0 && store.ConnectionString.Length > 0 && IsWithin(Path.GetFullPath(directory), Path.GetDirectoryName(SafeFile(store))))
+        if (deployment.Length > 0 && !Slug.IsValid(deployment))
+            node.Report("Deployment", "is no name.", Slug.Remedy("deployment", deployment));
+        if (directory.Contains('\0'))
+            node.Report("Directory", "is not a path.", "Name a directory of its own (mode 0700), not the database's.");
+        else if (directory.Length > 0 && TryFile(store) is { } file && IsWithin(directory, Path.GetDirectoryName(file)!))
             node.Report("Directory", "lies in the database's folder: one copy of that folder would open every token.", "Keep keys apart from the database.");
         node.Close();
-        return new(provider, directory, deployment);
+        return new("file", directory, deployment);
     }
 
-    private static string SafeFile(StoreSettings store)
+    private static string? TryFile(StoreSettings store)
     {
         try
         {
-            return store.File;
+            return store.ConnectionString.Length == 0 ? null : store.File;
         }
         catch (ArgumentException)
         {
-            return Path.GetFullPath("postern.db");
+            // Reported where the connection string is read.
+            return null;
         }
     }
 
-    private static bool IsWithin(string directory, string? parent) =>
-        parent is not null && (directory + Path.DirectorySeparatorChar).StartsWith(parent + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    private static bool IsWithin(string directory, string parent)
+    {
+        var inner = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+        var outer = Path.TrimEndingDirectorySeparator(parent);
+        return inner == outer || inner.StartsWith(outer.Length == 1 ? outer : outer + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    }
 
     private static NodeSettings Node(ConfigNode node)
     {
-        var settings = new NodeSettings(node.Optional("Name") ?? Environment.MachineName);
+        var name = node.Optional("Name") ?? Environment.MachineName;
+        if (name.Length > Slug.MaxLength || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_' or '.')))
+            node.Report("Name", "is no node name.", $"Use 1 to {Slug.MaxLength} letters, digits, '-', '_' or '.', different for each node of this store.");
         node.Close();
-        return settings;
+        return new(name);
     }
 
     private static ImmutableArray<IPNetwork> Proxies(ConfigNode root)
@@ -118,17 +135,15 @@ public static class ConfigurationReader
         var networks = ImmutableArray.CreateBuilder<IPNetwork>();
         foreach (var text in root.List("TrustedProxies"))
         {
-            if (IPNetwork.TryParse(text, out var network) || IPAddress.TryParse(text, out var address) && TryHost(address, out network))
+            if (IPNetwork.TryParse(text, out var network))
                 networks.Add(network);
+            else if (IPAddress.TryParse(text, out var address))
+                networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
             else
-                root.Report("TrustedProxies", $"'{text}' is no address or network.", "Write 10.0.0.5 or 10.0.0.0/24.");
+                root.Report("TrustedProxies", $"{ConfigNode.Shown(text)} is no address or network.", "Write 10.0.0.5 or 10.0.0.0/24.");
         }
+        foreach (var everyone in networks.Where(network => network.PrefixLength == 0))
+            root.Report("TrustedProxies", $"'{everyone}' is everybody: any client could say who it is.", "Name the proxies' own addresses.");
         return networks.ToImmutable();
-    }
-
-    private static bool TryHost(IPAddress address, out IPNetwork network)
-    {
-        network = new IPNetwork(address, address.GetAddressBytes().Length * 8);
-        return true;
     }
 }

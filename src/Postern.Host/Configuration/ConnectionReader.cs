@@ -15,7 +15,7 @@ internal static class ConnectionReader
 
         var platform = node.Required("Platform", $"Name the data platform: {string.Join(", ", Platforms)}.");
         if (platform.Length > 0 && !Platforms.Contains(platform))
-            node.Report("Platform", $"'{platform}' is not known here.", $"Choose one of: {string.Join(", ", Platforms)}.");
+            node.Report("Platform", $"{ConfigNode.Shown(platform)} is not known here.", $"Choose one of: {string.Join(", ", Platforms)}.");
         var endpoint = Endpoint(node);
         var identity = node.Choice<IdentityMode>("Identity", null, ("user", IdentityMode.User), ("service", IdentityMode.Service));
         var match = Match(node, identity);
@@ -64,7 +64,7 @@ internal static class ConnectionReader
             return IdentityMatch.UnsafeAny;
         if (text.StartsWith("attribute:", StringComparison.Ordinal) && text.Length > "attribute:".Length)
             return new IdentityMatch(text["attribute:".Length..]);
-        node.Report("IdentityMatch", $"'{text}' is not known here.", "Choose email, attribute:NAME, or UnsafeAny (anybody's consent is then stored under anybody).");
+        node.Report("IdentityMatch", $"{ConfigNode.Shown(text)} is not known here.", "Choose email, attribute:NAME, or UnsafeAny (anybody's consent is then stored under anybody).");
         return IdentityMatch.Email;
     }
 
@@ -73,7 +73,7 @@ internal static class ConnectionReader
     {
         var profile = node.Optional("Profile") ?? "generic";
         if (ProviderProfile.Find(profile) is null)
-            node.Report("Profile", $"'{profile}' is not known here.", $"Choose one of: {string.Join(", ", ProviderProfile.All.Select(known => known.Name))}.");
+            node.Report("Profile", $"{ConfigNode.Shown(profile)} is not known here.", $"Choose one of: {string.Join(", ", ProviderProfile.All.Select(known => known.Name))}.");
 
         var loopbackHttp = node.Flag("AllowPlainHttpIssuerOnLoopback");
         var issuer = node.Required("Issuer", "Give the authorization server's issuer exactly as its metadata spells it.");

@@ -21,6 +21,9 @@ public sealed record StoreSettings(string Provider, string ConnectionString)
 {
     /// <summary>The database file of SQLite, absolute.</summary>
     public string File => Path.GetFullPath(new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder(ConnectionString).DataSource);
+
+    /// <summary>Without the connection string, which may hold a password.</summary>
+    public override string ToString() => $"StoreSettings {{ Provider = {Provider} }}";
 }
 
 /// <summary>Where the root key is kept: never beside the database.</summary>

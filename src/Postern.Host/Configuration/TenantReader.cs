@@ -13,6 +13,8 @@ internal static class TenantReader
     {
         if (!TenantId.TryParse(node.Key, out var id))
             node.Report("", $"'{node.Key}' is no tenant name.", Slug.Remedy("tenant", node.Key));
+        else if (node.Key == "postern")
+            node.Report("", "is the name of Postern's own log.", "Choose another name.");
 
         var displayName = node.Optional("DisplayName") ?? node.Key;
         var hosts = Hosts(node);
@@ -44,7 +46,7 @@ internal static class TenantReader
         foreach (var host in hosts)
         {
             if (Uri.CheckHostName(host) == UriHostNameType.Unknown || host.Any(char.IsAsciiLetterUpper))
-                node.Report("Hosts", $"'{host}' is no host name in lower case without scheme and port.", "Write it as a browser sends it, such as analytics.customer.example.");
+                node.Report("Hosts", $"{ConfigNode.Shown(host)} is no host name in lower case without scheme and port.", "Write it as a browser sends it, such as analytics.customer.example.");
         }
         return hosts;
     }
@@ -55,7 +57,7 @@ internal static class TenantReader
         foreach (var origin in origins)
         {
             if (!Origins.IsOrigin(origin))
-                node.Report("EmbedOrigins", $"'{origin}' is no origin.", "Write scheme, host and port alone, in lower case, such as https://portal.example.");
+                node.Report("EmbedOrigins", $"{ConfigNode.Shown(origin)} is no origin.", "Write scheme, host and port alone, in lower case, such as https://portal.example.");
             else if (!Origins.IsSecure(new Uri(origin)))
                 node.Report("EmbedOrigins", $"'{origin}' is plain http on another machine.", "Use https: whoever can change that page can speak to the frame.");
             else if (origin == publicOrigin.GetLeftPart(UriPartial.Authority))
@@ -80,8 +82,9 @@ internal static class TenantReader
 
     private static ImmutableArray<Connection> Connections(ConfigNode node, TenantId tenant)
     {
-        var connections = node.Children("Connections").Select(child => ConnectionReader.Read(child, tenant)).OfType<Connection>().ToImmutableArray();
-        return connections;
+        if (!node.Child("Connections").Exists)
+            node.Report("Connections", "is missing.", "Describe at least one data platform.");
+        return [.. node.Children("Connections").Select(child => ConnectionReader.Read(child, tenant)).OfType<Connection>()];
     }
 
     private static ImmutableArray<string> Workbooks(ConfigNode node)
@@ -94,7 +97,7 @@ internal static class TenantReader
             else if (File.Exists(path))
                 files.Add(path);
             else
-                node.Report("Workbooks", $"'{path}' is neither a file nor a folder.", "Name *.workbook.yaml files, or folders that hold them.");
+                node.Report("Workbooks", $"{ConfigNode.Shown(path)} is neither a file nor a folder.", "Name *.workbook.yaml files, or folders that hold them.");
         }
         return files.ToImmutable();
     }
@@ -120,7 +123,7 @@ internal static class TenantReader
         }
         var origins = node.List("Origins");
         foreach (var origin in origins.Except(embedOrigins))
-            node.Report("Origins", $"'{origin}' is not among the tenant's EmbedOrigins.", "Add it there, or remove it here.");
+            node.Report("Origins", $"{ConfigNode.Shown(origin)} is not among the tenant's EmbedOrigins.", "Add it there, or remove it here.");
         if (origins.IsEmpty)
             node.Report("Origins", "is empty: the key could speak for no page.", "List the origins it may name, each also in EmbedOrigins.");
         var attributes = node.List("Attributes");
