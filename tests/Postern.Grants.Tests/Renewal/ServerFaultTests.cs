@@ -9,11 +9,12 @@ public sealed class ServerFaultTests
 {
     private static readonly TimeSpan PastExpiry = TimeSpan.FromMinutes(61);
     private static readonly TimeSpan PastSending = TimeSpan.FromSeconds(31);
+    private static readonly TimeSpan NotLong = TimeSpan.FromMilliseconds(500);
 
     [Fact]
     public async Task LostAnswer_OfASingleUseServer_IsNeverTriedAgainAndEndsInOneReconnect()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (id, _) = await rig.GrantAsync(Rig.Lake);
         rig.Clock.Advance(PastExpiry);
         rig.Authority.Script(Fault.LostAnswer);
@@ -32,7 +33,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task LostAnswer_WhileTheAccessTokenServes_LetsItServeToItsEnd()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (id, _) = await rig.GrantAsync(Rig.Lake);
         var background = rig.One.Get<BackgroundRenewer>();
         rig.Clock.Advance(TimeSpan.FromMinutes(55));
@@ -55,7 +56,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task LostAnswer_OfAServerWithGrace_IsTriedOnceMoreWithTheSameToken()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (id, family) = await rig.GrantAsync(Rig.Grace);
         rig.Clock.Advance(PastExpiry);
         rig.Authority.Script(Fault.LostAnswer);
@@ -73,7 +74,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task LostAnswer_OfAServerWithGraceTwice_EndsInsteadOfLooping()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         await rig.GrantAsync(Rig.Grace);
         rig.Clock.Advance(PastExpiry);
         rig.Authority.Script(Fault.LostAnswer, Fault.LostAnswer);
@@ -92,7 +93,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task FailureAfterATakeOver_OfAServerWithGrace_DoesNotSendTheTokenAThirdTime()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         await rig.GrantAsync(Rig.Grace);
         rig.Clock.Advance(PastExpiry);
         rig.Authority.Script(Fault.LostAnswer, Fault.ServerError);
@@ -109,7 +110,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task LostAnswer_WhereNothingRotates_IsAFailureLikeAnyOther()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (id, _) = await rig.GrantAsync(Rig.Steady);
         rig.Clock.Advance(PastExpiry);
         rig.Authority.Script(Fault.LostAnswer);
@@ -124,7 +125,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task CrashWhileSending_WhereNothingRotates_IsTakenOverEachTime()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (id, _) = await rig.GrantAsync(Rig.Steady);
         rig.Clock.Advance(PastExpiry);
         for (var crash = 0; crash < 3; crash++)
@@ -151,7 +152,7 @@ public sealed class ServerFaultTests
             "429" => new Fault(429, "{}") { RetryAfter = 90 },
             _ => Fault.InvalidClient,
         };
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (id, _) = await rig.GrantAsync(Rig.Lake);
         rig.Clock.Advance(PastExpiry);
         for (var failure = 1; failure <= 5; failure++)
@@ -176,7 +177,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task InvalidGrant_EndsTheGrantAndSaysSo()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (id, _) = await rig.GrantAsync(Rig.Lake);
         rig.Clock.Advance(PastExpiry);
         rig.Authority.Script(new Fault(400, """{"error":"invalid_grant"}"""));
@@ -191,7 +192,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task TokensThatEndAsTheyAreIssued_AreNotRenewedForEver()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         await rig.GrantAsync(Rig.Lake);
         rig.Clock.Advance(PastExpiry);
         rig.Authority.ExpiresIn = 0;
@@ -204,7 +205,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task MovedRefreshToken_IsRefusedWithAnEventAndSentNowhere()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (mine, _) = await rig.GrantAsync(Rig.Lake);
         var (other, _) = await rig.GrantAsync(Rig.Lake, Rig.Ben);
         await rig.SqlAsync("UPDATE grants SET refresh_sealed = (SELECT refresh_sealed FROM grants WHERE id = @other) WHERE id = @mine",
@@ -221,7 +222,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task StoreThatFailsAfterTheAnswer_IsAskedUntilItKeepsThePair()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (id, family) = await rig.GrantAsync(Rig.Lake);
         rig.Clock.Advance(PastExpiry);
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -244,7 +245,7 @@ public sealed class ServerFaultTests
     [Fact]
     public async Task LateAnswer_WhileTheGrantStands_IsWipedWithoutEndingTheFamily()
     {
-        await using var rig = await Rig.StartAsync();
+        await using var rig = await Rig.StartAsync(NotLong);
         var (id, _) = await rig.GrantAsync(Rig.Lake);
         rig.Clock.Advance(TimeSpan.FromMinutes(55));
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -32,7 +32,13 @@ internal sealed class Rig : IAsyncDisposable
     private readonly string folder = Directory.CreateTempSubdirectory("postern-grants-").FullName;
     private readonly List<TestNode> nodes = [];
 
-    private Rig(Authority authority) => Authority = authority;
+    private Rig(Authority authority, TimeSpan? waitAtMost)
+    {
+        Authority = authority;
+        WaitAtMost = waitAtMost ?? new GrantOptions().WaitAtMost;
+    }
+
+    private TimeSpan WaitAtMost { get; }
 
     public Authority Authority { get; }
 
@@ -48,9 +54,10 @@ internal sealed class Rig : IAsyncDisposable
 
     public static Subject Ben { get; } = Person("ben");
 
-    public static async Task<Rig> StartAsync()
+    /// <param name="waitAtMost">How long a query waits for another's renewal; the default's fifteen seconds are long to turn through.</param>
+    public static async Task<Rig> StartAsync(TimeSpan? waitAtMost = null)
     {
-        var rig = new Rig(await Authority.StartAsync());
+        var rig = new Rig(await Authority.StartAsync(), waitAtMost);
         rig.AddNode("one");
         await rig.One.Store.MigrateAsync(Cancellation);
         await rig.One.Desk.Definitions.SeedAsync(rig.Seed(), "test", Cancellation);
@@ -193,7 +200,7 @@ internal sealed class Rig : IAsyncDisposable
             FileKeyring = new FileKeyringOptions { Directory = Path.Combine(folder, "keys") },
         });
         services.AddOAuthClient();
-        services.AddGrants(new GrantOptions { Node = name, Profiles = Profile });
+        services.AddGrants(new GrantOptions { Node = name, Profiles = Profile, WaitAtMost = WaitAtMost });
         return services.BuildServiceProvider();
     }
 }

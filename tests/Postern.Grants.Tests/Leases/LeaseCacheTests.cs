@@ -1,0 +1,114 @@
+using Microsoft.Extensions.DependencyInjection;
+using Postern.Grants.Leases;
+using Postern.Grants.Tests.Support;
+using Postern.Model;
+using Postern.Store;
+
+namespace Postern.Grants.Tests.Leases;
+
+public sealed class LeaseCacheTests
+{
+    [Fact]
+    public void Keep_WhileTheSameGrantIsDropped_LeavesNothingBehind()
+    {
+        var cache = new LeaseCache();
+        var row = Row();
+        for (var round = 0; round < 20_000; round++)
+        {
+            var mark = cache.Mark;
+            using var together = new Barrier(2);
+            Parallel.Invoke(
+                () =>
+                {
+                    together.SignalAndWait();
+                    cache.Keep(row, mark);
+                },
+                () =>
+                {
+                    together.SignalAndWait();
+                    cache.Drop(row.Id);
+                });
+
+            // What was read before the drop is not kept, in whatever order the two came.
+            Assert.False(cache.TryGet(row.Subject, row.Connection, out _), $"round {round}");
+        }
+    }
+
+    [Fact]
+    public void Keep_OfARowReadBeforeADrop_IsRefused()
+    {
+        var cache = new LeaseCache();
+        var row = Row();
+        var mark = cache.Mark;
+        cache.Drop(new GrantId(Guid.Empty));
+
+        cache.Keep(row, mark);
+
+        Assert.False(cache.TryGet(row.Subject, row.Connection, out _));
+    }
+
+    [Fact]
+    public void OnChanges_DropsTheGrantsItNames_AndOnMissedAll()
+    {
+        var cache = new LeaseCache();
+        var (one, two) = (Row(), Row() with { Id = new GrantId(new Guid(2, 0, 0, new byte[8])), Connection = Rig.Grace });
+        cache.Keep(one, cache.Mark);
+        cache.Keep(two, cache.Mark);
+
+        cache.OnChanges([new ChangeRow(1, ChangeKind.Grant, Rig.Acme, one.Id.ToString()), new ChangeRow(2, ChangeKind.Session, Rig.Acme, two.Id.ToString())]);
+        Assert.False(cache.TryGet(one.Subject, one.Connection, out _));
+        Assert.True(cache.TryGet(two.Subject, two.Connection, out _));
+
+        cache.OnMissed();
+        Assert.False(cache.TryGet(two.Subject, two.Connection, out _));
+    }
+
+    [Fact]
+    public async Task Lease_WhileTheFeedIsRead_AsksTheDatabaseOnce()
+    {
+        await using var rig = await Rig.StartAsync();
+        var (id, _) = await rig.GrantAsync(Rig.Lake);
+        await rig.One.StartFeedAsync();
+        await rig.One.LeaseAsync(Rig.Lake);
+        // An edit that nobody is told of shows who looks at the database.
+        await rig.SqlAsync("UPDATE grants SET generation = 7 WHERE id = @id", new { id = id.ToString() });
+
+        Assert.Equal(1, (await rig.One.LeaseAsync(Rig.Lake)).Value().Generation);
+    }
+
+    [Fact]
+    public async Task Lease_WhileTheFeedIsSilent_IsNotServedFromTheCache()
+    {
+        await using var rig = await Rig.StartAsync();
+        var (id, _) = await rig.GrantAsync(Rig.Lake);
+        await rig.One.StartFeedAsync();
+        var feed = rig.One.Get<ChangeFeed>();
+        await rig.One.LeaseAsync(Rig.Lake);
+        // The feed cannot be read any more; the revocation is heard of by nobody.
+        await rig.SqlAsync("ALTER TABLE changes RENAME TO gone");
+        await rig.SqlAsync("UPDATE grants SET state = 3, active_slot = NULL WHERE id = @id", new { id = id.ToString() });
+        rig.Clock.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.True(feed.SinceLastRead > TimeSpan.FromSeconds(5));
+        Assert.Equal(ReconnectReason.Revoked, (await rig.One.LeaseAsync(Rig.Lake)).Refused(RefusalKind.ReconnectRequired).Reconnect);
+    }
+
+    private static GrantRow Row() => new()
+    {
+        Id = new GrantId(new Guid(1, 0, 0, new byte[8])),
+        Subject = Rig.Ana.Key,
+        Connection = Rig.Lake,
+        State = GrantState.Active,
+        Reason = ReconnectReason.None,
+        Generation = 1,
+        Scopes = "sql",
+        Principal = new("https://as.test", "ana", "ana"),
+        ConnectionDigest = [],
+        DefinitionRevision = 1,
+        Renewal = RenewalState.Idle,
+        RenewalFence = 0,
+        RenewalAttempts = 0,
+        RenewalTakeovers = 0,
+        CreatedAt = DateTimeOffset.UnixEpoch,
+    };
+}
