@@ -13,7 +13,7 @@ internal static class MigrateCommand
         var command = new Command("migrate", "Brings the database's schema up to date. Any number of nodes may do so at once.") { config };
         command.SetAction((result, cancellation) => Configured.RunAsync(result, config, async (settings, output) =>
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(settings.Store.File)!);
+            settings.Store.MakeFolder();
             await using var rooms = PosternApplication.BuildRooms(settings);
             await rooms.GetRequiredService<PosternStore>().MigrateAsync(cancellation);
             await output.WriteLineAsync("The schema is up to date.");

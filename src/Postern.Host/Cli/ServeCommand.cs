@@ -55,12 +55,12 @@ internal static class ServeCommand
         {
             try
             {
-                Directory.CreateDirectory(Path.GetDirectoryName(settings.Store.File)!);
+                settings.Store.MakeFolder();
                 await using var app = PosternApplication.Build(settings, frontEnd, listen);
                 await app.Services.GetRequiredService<PosternStore>().MigrateAsync(cancellation);
-                var charts = ChartCompiler.FromFile(Path.Combine(frontEnd, "vega-lite.iife.js"));
+                using var charts = ChartCompiler.FromFile(Path.Combine(frontEnd, "vega-lite.iife.js"));
                 await new Seeding(app.Services.GetRequiredService<DefinitionBook>(), new WorkbookPublisher(charts)).SeedAsync(settings, cancellation);
-                await app.StartAsync(cancellation);
+                await StartAsync(app, cancellation);
                 ready();
                 await app.WaitForShutdownAsync(cancellation);
             }
@@ -70,6 +70,20 @@ internal static class ServeCommand
             }
             return Configured.Ok;
         });
+    }
+
+    // Background work starts before the port is bound: when that fails, it ends in good order too.
+    private static async Task StartAsync(WebApplication app, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation);
+        }
+        catch
+        {
+            await app.StopAsync(CancellationToken.None);
+            throw;
+        }
     }
 
     /// <summary>A path of the checkout, from wherever the command runs within it; beside the executable otherwise.</summary>

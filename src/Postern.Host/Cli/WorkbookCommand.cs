@@ -47,7 +47,7 @@ internal static class WorkbookCommand
         {
             await using var rooms = PosternApplication.BuildRooms(settings);
             await rooms.GetRequiredService<PosternStore>().MigrateAsync(cancellation);
-            var charts = ChartCompiler.FromFile(Path.Combine(result.GetValue(frontEnd)!, "vega-lite.iife.js"));
+            using var charts = ChartCompiler.FromFile(Path.Combine(result.GetValue(frontEnd)!, "vega-lite.iife.js"));
             await new Seeding(rooms.GetRequiredService<DefinitionBook>(), new WorkbookPublisher(charts)).SeedAsync(settings, cancellation);
             await output.WriteLineAsync("Published.");
             return Configured.Ok;

@@ -30,7 +30,9 @@ internal static class PosternApplication
             .AddFilter("Microsoft", LogLevel.Warning)
             // Request lines of the callback hold codes and states; the framework's own request logs stay off at every level.
             .AddFilter("Microsoft.AspNetCore.Hosting", LogLevel.Error)
-            .AddFilter("System.Net.Http", LogLevel.None);
+            .AddFilter("System.Net.Http", LogLevel.None)
+            // A failed start is told by the command, in a sentence; a background service that fails stops the host, which is critical.
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
 
         AddRooms(builder.Services, settings);
         builder.Services.AddPostern(new GatewayOptions { PublicOrigin = settings.PublicOrigin, FrontEnd = frontEnd });

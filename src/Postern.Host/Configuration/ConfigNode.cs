@@ -100,7 +100,8 @@ internal sealed class ConfigNode(IConfigurationSection section, List<ConfigProbl
     }
 
     /// <summary>A secret: in the configuration itself, or in the file that <c>…File</c> names (without its last line break).</summary>
-    public SecretText? Secret(string key)
+    /// <param name="remedy">What to do when it is in neither place; null when it may be absent.</param>
+    public SecretText? Secret(string key, string? remedy)
     {
         var inline = Optional(key);
         var file = Optional(key + "File");
@@ -109,8 +110,14 @@ internal sealed class ConfigNode(IConfigurationSection section, List<ConfigProbl
             Report(key, $"and {key}File are both set.", "Keep one of them, the file for preference.");
             return null;
         }
+        if (inline is not null)
+            return new SecretText(inline);
         if (file is null)
-            return inline is null ? null : new SecretText(inline);
+        {
+            if (remedy is not null)
+                Report(key, "is missing.", remedy);
+            return null;
+        }
         try
         {
             var text = File.ReadAllText(file).TrimEnd('\r', '\n');

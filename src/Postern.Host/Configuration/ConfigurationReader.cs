@@ -61,29 +61,33 @@ public static class ConfigurationReader
     {
         node.Choice<bool>("Provider", true, ("sqlite", true));
         var connection = node.Required("ConnectionString", "Write Data Source=FILE, a path on a local disk.");
-        if (connection.Length > 0)
-            CheckConnection(node, connection);
+        var usable = connection.Length > 0 && CheckConnection(node, connection);
         node.Close();
-        return new("sqlite", connection);
+        return new("sqlite", usable ? connection : "");
     }
 
     // The text may hold a password, so no problem shows it.
-    private static void CheckConnection(ConfigNode node, string connection)
+    private static bool CheckConnection(ConfigNode node, string connection)
     {
+        SqliteConnectionStringBuilder parts;
         try
         {
-            var parts = new SqliteConnectionStringBuilder(connection);
-            if (parts.DataSource.Length == 0 || parts.DataSource.Contains(":memory:", StringComparison.Ordinal) || parts.Mode == SqliteOpenMode.Memory)
-                node.Report("ConnectionString", "names no file: everything would be lost at the end of the process.", "Write Data Source=FILE.");
-            else if (parts.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
-                node.Report("ConnectionString", "names its file as a URI.", "Write Data Source=FILE with a plain path.");
-            else if (parts.Mode == SqliteOpenMode.ReadOnly)
-                node.Report("ConnectionString", "opens the file for reading only.", "Remove Mode, or write Mode=ReadWriteCreate.");
+            parts = new(connection);
         }
         catch (ArgumentException)
         {
             node.Report("ConnectionString", "is not a SQLite connection string.", "Write Data Source=FILE.");
+            return false;
         }
+        if (parts.DataSource.Length == 0 || parts.DataSource.Contains(":memory:", StringComparison.Ordinal) || parts.Mode == SqliteOpenMode.Memory)
+            node.Report("ConnectionString", "names no file: everything would be lost at the end of the process.", "Write Data Source=FILE.");
+        else if (parts.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
+            node.Report("ConnectionString", "names its file as a URI.", "Write Data Source=FILE with a plain path.");
+        else if (parts.Mode == SqliteOpenMode.ReadOnly)
+            node.Report("ConnectionString", "opens the file for reading only.", "Remove Mode, or write Mode=ReadWriteCreate.");
+        else
+            return true;
+        return false;
     }
 
     private static KeyStoreSettings KeyStore(ConfigNode node, StoreSettings store)
@@ -95,23 +99,10 @@ public static class ConfigurationReader
             node.Report("Deployment", "is no name.", Slug.Remedy("deployment", deployment));
         if (directory.Contains('\0'))
             node.Report("Directory", "is not a path.", "Name a directory of its own (mode 0700), not the database's.");
-        else if (directory.Length > 0 && TryFile(store) is { } file && IsWithin(directory, Path.GetDirectoryName(file)!))
+        else if (directory.Length > 0 && store.ConnectionString.Length > 0 && IsWithin(directory, Path.GetDirectoryName(store.File)!))
             node.Report("Directory", "lies in the database's folder: one copy of that folder would open every token.", "Keep keys apart from the database.");
         node.Close();
         return new("file", directory, deployment);
-    }
-
-    private static string? TryFile(StoreSettings store)
-    {
-        try
-        {
-            return store.ConnectionString.Length == 0 ? null : store.File;
-        }
-        catch (ArgumentException)
-        {
-            // Reported where the connection string is read.
-            return null;
-        }
     }
 
     private static bool IsWithin(string directory, string parent)

@@ -83,11 +83,11 @@ internal static class ConnectionReader
         var clientId = node.Required("ClientId", "Register Postern at the authorization server and give the client id.");
         var authentication = node.Choice<ClientAuthentication>("ClientAuthentication", ClientAuthentication.SecretBasic,
             ("secret-basic", ClientAuthentication.SecretBasic), ("secret-post", ClientAuthentication.SecretPost), ("none", ClientAuthentication.None));
-        var secret = node.Secret("ClientSecret");
+        var secret = node.Secret("ClientSecret", authentication == ClientAuthentication.None
+            ? null
+            : "Set ClientSecretFile to a file that holds it, or ClientAuthentication to none for a public client.");
         if (authentication == ClientAuthentication.None && secret is not null)
             node.Report("ClientSecret", "is set for a public client (ClientAuthentication none).", "Remove it, or choose secret-basic.");
-        if (authentication != ClientAuthentication.None && secret is null)
-            node.Report("ClientSecret", "is missing.", "Set ClientSecretFile to a file that holds it, or ClientAuthentication to none for a public client.");
         if (authentication == ClientAuthentication.None && identity == IdentityMode.Service)
             node.Report("ClientAuthentication", "is none, but client credentials need a confidential client (RFC 6749 section 4.4).", "Choose secret-basic.");
 

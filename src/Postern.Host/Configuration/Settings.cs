@@ -22,6 +22,21 @@ public sealed record StoreSettings(string Provider, string ConnectionString)
     /// <summary>The database file of SQLite, absolute.</summary>
     public string File => Path.GetFullPath(new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder(ConnectionString).DataSource);
 
+    /// <summary>Makes the folder of the database file where it is missing.</summary>
+    /// <exception cref="IOException">It cannot be made; the message names it.</exception>
+    public void MakeFolder()
+    {
+        var folder = Path.GetDirectoryName(File)!;
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"The store's folder {folder} cannot be made: {refused.Message} Check Store:ConnectionString and the permissions of the folder above.", refused);
+        }
+    }
+
     /// <summary>Without the connection string, which may hold a password.</summary>
     public override string ToString() => $"StoreSettings {{ Provider = {Provider} }}";
 }

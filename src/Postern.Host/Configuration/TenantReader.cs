@@ -107,12 +107,8 @@ internal static class TenantReader
         var id = node.Required("Id", "Name the key; host applications send it as the user name of HTTP Basic.");
         if (id.Length > 0 && !Slug.IsValid(id))
             node.Report("Id", $"'{id}' is no key name.", Slug.Remedy("key", id));
-        var secret = node.Secret("Secret");
-        byte[] hash = [];
-        if (secret is null)
-            node.Report("Secret", "is missing.", "Set SecretFile to a file that holds at least 24 characters of chance (openssl rand -base64 32).");
-        else
-            hash = EmbedKeySecrets.Hash(node, secret);
+        var secret = node.Secret("Secret", "Set SecretFile to a file that holds at least 24 characters of chance (openssl rand -base64 32).");
+        var hash = secret is null ? [] : EmbedKeySecrets.Hash(node, secret);
         var workbooks = node.List("Workbooks");
         if (workbooks.IsEmpty)
             node.Report("Workbooks", "is empty: the key could open nothing.", "List the workbooks it may open.");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Postern.Host.Cli;
 using Postern.Host.Configuration;
 
@@ -15,8 +16,9 @@ internal static class DemoRun
     public static async Task<int> RunAsync(
         DirectoryInfo state, bool fresh, int accessTokenSeconds, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
-        if (fresh && state.Exists)
-            state.Delete(recursive: true);
+        // Only what the demo itself makes: the folder is the user's choice and may hold other things.
+        foreach (var part in new[] { "data", "keys", "sandbox" }.Select(name => Path.Combine(state.FullName, name)).Where(part => fresh && Directory.Exists(part)))
+            Directory.Delete(part, recursive: true);
         Directory.CreateDirectory(Path.Combine(state.FullName, "data"));
         Directory.CreateDirectory(Path.Combine(state.FullName, "sandbox"));
         Environment.SetEnvironmentVariable("POSTERN__STORE__CONNECTIONSTRING", "Data Source=" + Path.Combine(state.FullName, "data", "postern.db"));
@@ -25,28 +27,28 @@ internal static class DemoRun
         if (Configured.Read(new FileInfo(Path.Combine(AppContext.BaseDirectory, "Demo", "postern.demo.json")), error) is not { } settings)
             return Configured.BadConfiguration;
 
+        return await Configured.GuardAsync(settings, error, () => RunAsync(settings, state, accessTokenSeconds, output, error, cancellation));
+    }
+
+    private static async Task<int> RunAsync(
+        PosternSettings settings, DirectoryInfo state, int accessTokenSeconds, TextWriter output, TextWriter error, CancellationToken cancellation)
+    {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        using var sandbox = Start("Postern.Sandbox", "postern-sandbox", state, "serve", "--port", "7310", "--data", Path.Combine(state.FullName, "sandbox"),
-            "--access-token-seconds", accessTokenSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        using var skyline = Start("Skyline", "skyline", state);
-        var ended = WatchAsync(stop, error, ("The sandbox", sandbox), ("Skyline", skyline));
+        await using var children = new Children(stop, error);
         try
         {
+            children.Start("The sandbox", Command("Postern.Sandbox", "postern-sandbox", "serve", "--port", "7310", "--data", Path.Combine(state.FullName, "sandbox"),
+                "--access-token-seconds", accessTokenSeconds.ToString(CultureInfo.InvariantCulture)));
+            children.Start("Skyline", Command("Skyline", "skyline"));
             await Task.WhenAll(
                 AnswersAsync(new Uri("http://127.0.0.1:7310/oidc/.well-known/openid-configuration"), stop.Token),
                 AnswersAsync(new Uri("http://127.0.0.1:7320/healthz/ready"), stop.Token));
-            return await ServeCommand.RunAsync(settings, ServeCommand.Locate("web/dist"), settings.PublicOrigin, () => Announce(output, settings), error, stop.Token);
+            var code = await ServeCommand.RunAsync(settings, ServeCommand.Locate("web/dist"), settings.PublicOrigin, () => Announce(output, settings), error, stop.Token);
+            return children.OneFailed ? Configured.Failed : code;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            return cancellation.IsCancellationRequested ? Configured.Ok : Configured.Failed;
-        }
-        finally
-        {
-            await stop.CancelAsync();
-            Stop(sandbox);
-            Stop(skyline);
-            await ended;
+            return children.OneFailed ? Configured.Failed : Configured.Ok;
         }
     }
 
@@ -57,7 +59,7 @@ internal static class DemoRun
         output.WriteLine($"sandbox   http://127.0.0.1:7310   authorization servers and the data platform");
     }
 
-    private static Process Start(string project, string executable, DirectoryInfo state, params string[] arguments)
+    private static ProcessStartInfo Command(string project, string executable, params string[] arguments)
     {
         // Beside this project's output in a checkout, beside this executable in a distribution.
         var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
@@ -70,22 +72,11 @@ internal static class DemoRun
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         start.ArgumentList.Add("--parent-pid");
-        start.ArgumentList.Add(Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        start.ArgumentList.Add(Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
         start.Environment["POSTERN_SANDBOX_DATA"] = ServeCommand.Locate("web/node_modules/vega-datasets/data");
         start.Environment["SKYLINE__EMBEDSECRETS__SKYLINE"] = "demo-embed-secret-skyline";
         start.Environment["SKYLINE__EMBEDSECRETS__SKYLINE-PARTNERS"] = "demo-embed-secret-partners";
-        return Process.Start(start) ?? throw new InvalidOperationException($"{executable} did not start.");
-    }
-
-    private static async Task WatchAsync(CancellationTokenSource stop, TextWriter error, params (string Name, Process Process)[] children)
-    {
-        var exits = children.Select(child => child.Process.WaitForExitAsync(stop.Token)).ToList();
-        var first = await Task.WhenAny(exits);
-        if (stop.IsCancellationRequested)
-            return;
-        var (name, process) = children[exits.IndexOf(first)];
-        await error.WriteLineAsync($"{name} ended by itself with exit code {process.ExitCode}; the demo stops.");
-        await stop.CancelAsync();
+        return start;
     }
 
     private static async Task AnswersAsync(Uri address, CancellationToken cancellation)
@@ -112,19 +103,6 @@ internal static class DemoRun
                 throw new InvalidOperationException($"{address} did not answer within {StartWithin.TotalSeconds:0} seconds. Is its port taken by another program?");
             }
             await Task.Delay(100, cancellation);
-        }
-    }
-
-    private static void Stop(Process process)
-    {
-        try
-        {
-            if (!process.HasExited)
-                process.Kill(entireProcessTree: true);
-        }
-        catch (InvalidOperationException)
-        {
-            // It ended in this moment.
         }
     }
 }

@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using Postern.Host.Demo;
+
+namespace Postern.Host.Tests.Composition;
+
+/// <summary>The demo's processes: none outlives it, and none ends unnoticed.</summary>
+public sealed class ChildrenTests
+{
+    [Fact]
+    public async Task Children_AfterDispose_NoneLives()
+    {
+        using var stop = new CancellationTokenSource();
+        using var error = new StringWriter();
+        var marker = $"600.{Environment.ProcessId}1";
+        await using (var children = new Children(stop, error))
+        {
+            children.Start("one", new ProcessStartInfo("sleep", [marker]));
+            // A child of a child, as a shell would leave it behind.
+            children.Start("two", new ProcessStartInfo("sh", ["-c", $"sleep {marker}; true"]));
+            Assert.True(Living(marker) >= 2, "The children were to be seen while they lived.");
+        }
+
+        Assert.Equal(0, Living(marker));
+        Assert.Empty(error.ToString());
+    }
+
+    [Fact]
+    public async Task Children_OneEndsByItself_IsToldAndStopsTheOthers()
+    {
+        using var stop = new CancellationTokenSource();
+        using var error = new StringWriter();
+        await using var children = new Children(stop, error);
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var told = stop.Token.Register(stopped.SetResult);
+
+        children.Start("The sandbox", new ProcessStartInfo("sh", ["-c", "exit 7"]));
+        await stopped.Task.WaitAsync(TestContext.Current.CancellationToken);
+
+        Assert.True(children.OneFailed);
+        Assert.Equal("The sandbox ended by itself with exit code 7; the demo stops.", error.ToString().Trim());
+    }
+
+    [Fact]
+    public async Task Children_ProgramThatIsNotThere_SaysWhich()
+    {
+        using var stop = new CancellationTokenSource();
+        using var error = new StringWriter();
+        await using var children = new Children(stop, error);
+
+        var refused = Assert.Throws<InvalidOperationException>(() => children.Start("Skyline", new ProcessStartInfo("no-such-program-here")));
+
+        Assert.StartsWith("Skyline did not start: no-such-program-here cannot be run", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static int Living(string marker) => Directory.EnumerateDirectories("/proc")
+        .Where(folder => int.TryParse(Path.GetFileName(folder), out _))
+        .Count(folder =>
+        {
+            try
+            {
+                return File.ReadAllText(Path.Combine(folder, "cmdline")).Contains(marker, StringComparison.Ordinal);
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        });
+}
