@@ -67,7 +67,9 @@ public static class RevocationChanges
                 UPDATE provider_revocations SET status = @status, last_error = @error, finished_at = {now}, refresh_sealed = NULL, access_sealed = NULL
                 WHERE id = @id AND tenant = @tenant AND status = 0 AND fence = @fence
                 """,
-                new { id = id.ToString("D"), tenant = tenant.Value, fence, status = (int)status, error });
+                new { id = id.ToString("D"), tenant = tenant.Value, fence, status = (int)status, error },
+                // A page that said "pending" learns that it is over.
+                new FeedNotice(ChangeKind.Grant, tenant, "", "SELECT grant_id FROM provider_revocations WHERE id = @id AND tenant = @tenant"));
 
     /// <summary>The attempt failed; not before the given time it is tried again.</summary>
     public static Change Retry(TenantId tenant, Guid id, long fence, DateTimeOffset notBefore, string error) => new(

@@ -14,6 +14,7 @@ public sealed class Recorder
     private readonly ConcurrentQueue<string> violations = new();
     private readonly ConcurrentQueue<string> errors = new();
     private readonly ConcurrentQueue<string> requests = new();
+    private readonly ConcurrentQueue<string> failures = new();
 
     private Recorder(SeenEverything seen) => this.seen = seen;
 
@@ -26,6 +27,9 @@ public sealed class Recorder
     /// <summary>Method and address of every request, in order.</summary>
     public IReadOnlyCollection<string> Requests => requests;
 
+    /// <summary>Address and reason of every request that the browser gave up.</summary>
+    public IReadOnlyCollection<string> Failures => failures;
+
     public static async Task<Recorder> AttachAsync(IBrowserContext context, SeenEverything seen)
     {
         var recorder = new Recorder(seen);
@@ -37,6 +41,7 @@ public sealed class Recorder
             """);
         context.Request += (_, request) => recorder.Asked(request);
         context.RequestFinished += (_, request) => recorder.reading.Add(recorder.FinishedAsync(request));
+        context.RequestFailed += (_, request) => recorder.failures.Enqueue($"{request.Url} {request.Failure}");
         context.WebError += (_, error) => recorder.errors.Enqueue($"{error.Page?.Url}: {error.Error}");
         context.Console += (_, message) =>
         {

@@ -8,7 +8,7 @@ public sealed class PortalPage(IPage page)
     public IPage Page => page;
 
     public ILocator Card(string connection) =>
-        page.Locator("pn-connection").Filter(new() { Has = page.GetByRole(AriaRole.Heading, new() { Name = connection, Exact = true }) });
+        page.Locator("pn-connection article").Filter(new() { Has = page.GetByRole(AriaRole.Heading, new() { Name = connection, Exact = true }) });
 
     public async Task<ConnectPopup> ConnectAsync(string connection) => new(await page.RunAndWaitForPopupAsync(
         () => Card(connection).GetByRole(AriaRole.Button, new() { Name = "Connect" }).ClickAsync()));
@@ -23,7 +23,7 @@ public sealed class PortalPage(IPage page)
     public async Task<string> AskRevokeAsync(string connection)
     {
         await Card(connection).GetByRole(AriaRole.Button, new() { Name = "Revoke" }).ClickAsync();
-        return await page.Locator("pn-confirm").InnerTextAsync();
+        return string.Join('\n', await page.Locator("pn-confirm p").AllInnerTextsAsync());
     }
 
     public Task ConfirmRevokeAsync() => page.Locator("pn-confirm").GetByRole(AriaRole.Button, new() { Name = "Revoke" }).ClickAsync();
