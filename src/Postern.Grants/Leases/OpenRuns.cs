@@ -95,6 +95,6 @@ internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeL
     {
         var grant = await store.Grants.FindAsync(run.Run.Subject.Tenant, run.Run.Grant, cancellation);
         if (grant is not { State: GrantState.Active })
-            run.Stop("revoked");
+            run.StopWithGrant(grant);
     }
 }
