@@ -119,10 +119,7 @@ internal sealed class QueryFlow(GrantDesk desk, DriverRegistry drivers, QuerySlo
 
     private static Refusal Stopped(QueryRun run, Connection connection) => run.StopReason switch
     {
-        "revoked" => new(RefusalKind.ReconnectRequired, $"Your connection to {connection.DisplayName} was revoked while the query ran.")
-        { Reconnect = ReconnectReason.Revoked, Connection = connection.Id, Code = "revoked" },
-        "grant-ended" => new(RefusalKind.ReconnectRequired, $"Your connection to {connection.DisplayName} ended while the query ran. Connect again to go on.")
-        { Reconnect = ReconnectReason.Expired, Connection = connection.Id, Code = "grant-ended" },
+        "revoked" or "reconnect" when run.GrantEnded is { } ended => ended,
         "session-ended" => SessionGate.NotSignedIn,
         _ => new(RefusalKind.QueryCancelled, "The query was cancelled.") { Connection = connection.Id, Code = "cancelled" },
     };

@@ -103,7 +103,7 @@ internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeL
         }
         var grant = await store.Grants.FindAsync(tenant, run.Run.Grant, cancellation);
         if (grant is not { State: GrantState.Active })
-            run.Stop(grant is { State: GrantState.Reconnect } ? "grant-ended" : "revoked");
+            run.StopWithGrant(grant);
     }
 
     /// <summary>Why runs are looked at: something changed, or one run may have missed a change. Neither: something was missed.</summary>

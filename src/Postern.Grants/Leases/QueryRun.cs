@@ -47,8 +47,11 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
     /// <summary>Cancelled when the caller hangs up, the query is cancelled, or the grant or session behind it ends.</summary>
     public CancellationToken Stopped => stop.Token;
 
-    /// <summary>Why it was stopped, or null: <c>cancelled</c>, <c>revoked</c>, <c>grant-ended</c>, <c>session-ended</c>.</summary>
+    /// <summary>Why it was stopped, or null: <c>cancelled</c>, <c>revoked</c>, <c>reconnect</c>, <c>session-ended</c>.</summary>
     public string? StopReason { get; private set; }
+
+    /// <summary>What the viewer is told when the grant ended under the run, however it ended; null otherwise.</summary>
+    public Refusal? GrantEnded { get; private set; }
 
     internal NewQueryRun Run { get; }
 
@@ -87,6 +90,13 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
         {
             // It ended in this very moment.
         }
+    }
+
+    /// <summary>Stops the run because its grant does not stand any more: revoked, or ended by its own renewal.</summary>
+    internal void StopWithGrant(GrantRow? grant)
+    {
+        GrantEnded ??= GrantFacts.Reconnect(grant, connection);
+        Stop(grant is { State: GrantState.Reconnect } ? "reconnect" : "revoked");
     }
 
     internal AuditEvent Event(EventKind kind) => new(kind, Run.Subject.Tenant)

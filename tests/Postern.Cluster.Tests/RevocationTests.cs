@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using System.Net;
+using Postern.Cluster.Tests.Actors;
+using Postern.Cluster.Tests.Processes;
+
+namespace Postern.Cluster.Tests;
+
+/// <summary>A revocation on one node is heard on all, also by what runs already.</summary>
+public sealed class RevocationTests
+{
+    // Compares every two flights of an airport: minutes of work.
+    private const string Endless = "SELECT count(*) AS pairs FROM flights a JOIN flights b ON a.origin = b.origin WHERE a.delay + b.distance > 10";
+    private static readonly TimeSpan Promised = TimeSpan.FromSeconds(1);
+
+    [Fact]
+    public async Task Revoke_OnOneNode_StopsARunningQueryOnAnotherWithinASecond()
+    {
+        await using var deployment = await Deployment.StartAsync(nodes: 2);
+        using var chloe = new Person(deployment, "chloe");
+        await chloe.SignInAsync();
+        await chloe.ConnectAsync();
+        Assert.True(await FlightsAsync(chloe, deployment.Other) > 0);
+        await deployment.Sandbox.ClearLogAsync();
+
+        var running = chloe.SqlAsync(Endless, node: deployment.Other);
+        await Suite.UntilAsync("the statement runs", TimeSpan.FromSeconds(20), async () => (await deployment.Sandbox.StatementsAsync()).Any(statement => statement.Sql.Contains("pairs", StringComparison.Ordinal)));
+        Assert.False(running.IsCompleted);
+        var grant = (await chloe.GrantsAsync()).Single(one => one.GetProperty("state").GetString() == "active").GetProperty("id").GetString();
+
+        using (var revoked = await chloe.Browser.CallAsync(HttpMethod.Delete, chloe.At("/api/grants/" + grant, deployment.Node)))
+            Assert.True(revoked.IsSuccessStatusCode);
+        var began = Stopwatch.GetTimestamp();
+        using (var stopped = await running)
+        {
+            var took = Stopwatch.GetElapsedTime(began);
+            var problem = await Problem.ReadAsync(stopped);
+            Assert.Equal((409, "revoked"), (problem.Status, problem.Reason));
+            Assert.True(took < Promised, $"It went on for {took.TotalSeconds:0.00} s.");
+        }
+        await Suite.UntilAsync("the statement is cancelled at the platform", Promised, async () => (await deployment.Sandbox.StatementsAsync()).Any(statement => statement.State == "CANCELED"));
+
+        var before = (await deployment.Sandbox.StatementsAsync()).Count;
+        foreach (var node in deployment.Nodes)
+        {
+            using var refused = await chloe.SqlAsync("SELECT count(*) AS flights FROM flights", node: node);
+            var problem = await Problem.ReadAsync(refused);
+            Assert.Equal((409, "revoked"), (problem.Status, problem.Reason));
+        }
+        Assert.Equal(before, (await deployment.Sandbox.StatementsAsync()).Count);
+        await deployment.HasEventAsync("QueryCancelled", "revoked");
+        Assert.Equal(0L, deployment.Read("SELECT count(*) FROM query_runs WHERE finished_at IS NULL"));
+        await deployment.AssertAuditVerifiesAsync();
+    }
+
+    [Fact]
+    public async Task Revoke_WhereTheServerCan_EndsTheTokensThere()
+    {
+        await using var deployment = await Deployment.StartAsync();
+        using var ana = new Person(deployment, "ana");
+        await ana.SignInAsync();
+        await ana.ConnectAsync("archive");
+        var grant = (await ana.GrantsAsync())[0].GetProperty("id").GetString();
+        using (var revoked = await ana.Browser.CallAsync(HttpMethod.Delete, ana.At("/api/grants/" + grant)))
+            Assert.True(revoked.IsSuccessStatusCode);
+
+        await Suite.UntilAsync("the provider knows", TimeSpan.FromSeconds(20), async () =>
+            (await ana.GrantsAsync())[0].GetProperty("revocation").GetProperty("status").GetString() == "revoked");
+        await deployment.HasEventAsync("ProviderRevoked");
+        // Nothing sealed stays behind that could be opened later.
+        Assert.Equal(0L, deployment.Read("SELECT count(*) FROM grants WHERE access_sealed IS NOT NULL OR refresh_sealed IS NOT NULL"));
+        await Canary.AssertNothingLeakedAsync(deployment, ana);
+    }
+
+    private static async Task<long> FlightsAsync(Person person, Node node)
+    {
+        using var response = await person.SqlAsync("SELECT count(*) AS flights FROM flights", node: node);
+        var text = await response.Content.ReadAsStringAsync(Suite.Token);
+        Assert.True(response.StatusCode == HttpStatusCode.OK, text);
+        return System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(text).GetProperty("rows")[0][0].GetInt64();
+    }
+}
