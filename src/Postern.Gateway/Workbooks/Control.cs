@@ -33,7 +33,7 @@ public abstract record Control(string Name, string Label, HostMaySet HostMaySet)
 /// <summary>Days from one to another, the last one not included. SQL: <c>:name.from</c> and <c>:name.to</c>.</summary>
 /// <param name="Default">What applies when nothing is sent.</param>
 /// <param name="Min">The first day that may be asked for, or null.</param>
-/// <param name="Max">The last day (as an exclusive end) that may be asked for, or null.</param>
+/// <param name="Max">The last day that may be asked for, or null.</param>
 public sealed record DateRangeControl(string Name, string Label, HostMaySet HostMaySet, DateRangeDefault Default, DateOnly? Min, DateOnly? Max)
     : Control(Name, Label, HostMaySet);
 
@@ -66,7 +66,7 @@ public sealed record IntControl(string Name, string Label, HostMaySet HostMaySet
     : Control(Name, Label, HostMaySet);
 
 /// <summary>One text or, with <paramref name="Many"/>, a list of them. SQL: <c>:name</c>, or <c>IN (:name)</c> for a list.</summary>
-/// <param name="Default">What applies when nothing is sent; null or empty: the control is not applied.</param>
+/// <param name="Default">Of a single text: what applies when nothing is sent. Of a list: what viewers start with; what applies only when it is locked.</param>
 /// <param name="Many">A list.</param>
 /// <param name="MaxItems">The longest list, 1 to 64; 1 for a single text.</param>
 /// <param name="MaxLength">The longest text, in UTF-16 units.</param>

@@ -66,9 +66,9 @@ internal static partial class ControlReader
             control.Problem("default", "The default names no range.", "Write {last: 90d}, or {from: 2001-01-01, to: 2001-04-01} with 'from' before 'to'.");
         if (last is null && control.Has("default_anchor"))
             control.Problem("default_anchor", "'default_anchor' goes with a relative default only.", "Remove it, or write 'default: {last: …}'.");
-        if (min >= max)
-            control.Problem("min", "'min' does not lie before 'max'.", "Correct one of the two.");
-        if (from < min || to > max)
+        if (min > max)
+            control.Problem("min", "'min' lies after 'max'.", "Correct one of the two.");
+        if (from < min || to > max?.AddDays(1))
             control.Problem("default", "The default lies outside 'min' and 'max'.", "Correct one of them.");
         return new(name, label, host, result, min, max);
     }

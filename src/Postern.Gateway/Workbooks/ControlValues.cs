@@ -75,6 +75,8 @@ internal static class ControlValues
     {
         DateRangeControl range => range.Default.Resolve(clock) is var (from, to) ? new ControlValue.Days(from, to) : throw new InvalidOperationException(),
         IntControl number => new ControlValue.Number(number.Default),
+        // A list that is not sent is not applied: its default is what viewers start with, unless they cannot set it.
+        StringControl { Many: true, HostMaySet: not HostMaySet.Locked } => new ControlValue.Texts([]),
         StringControl text => new ControlValue.Texts(text.Default),
         ChoiceControl choice => new ControlValue.Key(choice.Default),
         _ => throw new InvalidOperationException("A control type without a default."),
@@ -103,8 +105,8 @@ internal static class ControlValues
             return Refused(range.Name, "'from' must lie before 'to'");
         if (range.Min is { } min && from < min)
             return Refused(range.Name, $"'from' may not lie before {Text(min)}");
-        if (range.Max is { } max && to > max)
-            return Refused(range.Name, $"'to' may not lie after {Text(max)}");
+        if (range.Max is { } max && to > max.AddDays(1))
+            return Refused(range.Name, $"the last day may not lie after {Text(max)}");
         return new ControlValue.Days(from, to);
     }
 

@@ -28,7 +28,7 @@ public static class WorkbookView
             ["queries"] = new JsonObject(workbook.Queries.Select(query => KeyValuePair.Create<string, JsonNode?>(query.Name, new JsonObject
             {
                 ["columns"] = new JsonObject(query.Columns.Select(column => KeyValuePair.Create<string, JsonNode?>(column.Name, Of(column)))),
-                ["controls"] = Array(query.Bind.Where(names.Contains), name => JsonValue.Create(name)),
+                ["bind"] = Array(query.Bind.Where(names.Contains), name => JsonValue.Create(name)),
             }))),
         };
     }
@@ -58,7 +58,10 @@ public static class WorkbookView
                 view["choices"] = Array(choice.Choices, one => new JsonObject { ["key"] = one.Key, ["label"] = one.Label });
                 break;
             case StringControl text:
-                view["default"] = text.Many ? Array(text.Default, item => JsonValue.Create(item)) : text.Default.IsEmpty ? null : JsonValue.Create(text.Default[0]);
+                if (text.Many)
+                    view["default"] = Array(text.Default, item => JsonValue.Create(item));
+                else if (!text.Default.IsEmpty)
+                    view["default"] = text.Default[0];
                 if (text.Many)
                 {
                     view["many"] = true;

@@ -56,7 +56,8 @@ public static class PlatformEndpoints
         platform.MapPost("/api/2.0/sql/statements", (HttpContext context) => api.ExecuteAsync(context));
         platform.MapGet("/api/2.0/sql/statements/{id}", (HttpContext context, string id) => api.PollAsync(context, id));
         platform.MapPost("/api/2.0/sql/statements/{id}/cancel", (HttpContext context, string id) => api.CancelAsync(context, id));
-        platform.MapGet("/api/2.0/sql/statements/{id}/result/chunks/{index}", (HttpContext context, string id, string index) => api.ChunkAsync(context, id, index));
+        platform.MapGet("/api/2.0/sql/statements/{id}/result/chunks/{index}",
+            (HttpContext context, string id, string index) => api.ChunkAsync(context, id, index));
         platform.MapDelete("/api/2.0/sql/statements/{id}", (HttpContext context, string id) => api.DeleteAsync(context, id));
         platform.MapGet("/api/2.0/preview/scim/v2/Me", (HttpContext context, ITokenReader tokens) => MeAsync(context, tokens));
         endpoints.MapGet($"{PresignedLinks.Path}{{token}}", (HttpContext context, string token) => storage.FetchAsync(context, token));
@@ -90,7 +91,8 @@ public static class PlatformEndpoints
     }
 
     /// <summary>Forgets what is over, once a minute.</summary>
-    private sealed class Housekeeping(Engines engines, StatementRegistry statements, PresignedLinks links, TimeProvider time) : BackgroundService
+    private sealed class Housekeeping(Engines engines, StatementRegistry statements, PresignedLinks links, TimeProvider time)
+        : BackgroundService
     {
         protected override async Task ExecuteAsync(CancellationToken stoppingToken)
         {

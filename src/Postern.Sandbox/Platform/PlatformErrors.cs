@@ -22,10 +22,12 @@ internal static class PlatformErrors
     public static Task InvalidAsync(HttpContext context, string message) => WriteAsync(context, 400, "INVALID_PARAMETER_VALUE", message);
 
     /// <summary>400: the body is no JSON object.</summary>
-    public static Task MalformedAsync(HttpContext context) => WriteAsync(context, 400, "MALFORMED_REQUEST", "Could not parse request object: expected a JSON object.");
+    public static Task MalformedAsync(HttpContext context) =>
+        WriteAsync(context, 400, "MALFORMED_REQUEST", "Could not parse request object: expected a JSON object.");
 
     /// <summary>404: no such statement, or somebody else's.</summary>
-    public static Task NoStatementAsync(HttpContext context) => WriteAsync(context, 404, "NOT_FOUND", "The statement was not found: it never was, belongs to another user, or was forgotten.");
+    public static Task NoStatementAsync(HttpContext context) =>
+        WriteAsync(context, 404, "NOT_FOUND", "The statement was not found: it never was, belongs to another user, or was forgotten.");
 
     /// <summary>429: too many statements wait.</summary>
     public static Task BusyAsync(HttpContext context)
@@ -35,7 +37,8 @@ internal static class PlatformErrors
     }
 
     /// <summary>An error with a code that is a word.</summary>
-    public static Task WriteAsync(HttpContext context, int status, string code, string message) => SendAsync(context, status, code, message);
+    public static Task WriteAsync(HttpContext context, int status, string code, string message) =>
+        SendAsync(context, status, code, message);
 
     private static Task WithReasonAsync(HttpContext context, int status, string message)
     {

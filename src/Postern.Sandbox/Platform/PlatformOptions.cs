@@ -4,7 +4,8 @@ namespace Postern.Sandbox.Platform;
 public sealed record PlatformOptions
 {
     /// <summary>The folder holding the files of npm package vega-datasets.</summary>
-    /// <value>Null: environment variable <c>POSTERN_SANDBOX_DATA</c>, else <c>web/node_modules/vega-datasets/data</c> of the checkout.</value>
+    /// <value>Null: environment variable <c>POSTERN_SANDBOX_DATA</c>, else
+    /// <c>web/node_modules/vega-datasets/data</c> of the checkout.</value>
     public string? DataDirectory { get; init; }
 
     /// <summary>The only SQL warehouse there is.</summary>

@@ -117,7 +117,8 @@ internal sealed class StatementReply(PresignedLinks links)
             return;
         var next = result.Spool.Chunks[chunk.Index + 1];
         json.WriteNumber("next_chunk_index", next.Index);
-        json.WriteString("next_chunk_internal_link", $"/api/2.0/sql/statements/{statement.Id}/result/chunks/{next.Index}?row_offset={next.RowOffset}");
+        json.WriteString("next_chunk_internal_link",
+            $"/api/2.0/sql/statements/{statement.Id}/result/chunks/{next.Index}?row_offset={next.RowOffset}");
     }
 
     private void WriteChunk(Utf8JsonWriter json, HttpContext context, Statement statement, StatementResult result, Chunk chunk, bool first)

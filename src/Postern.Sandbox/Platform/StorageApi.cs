@@ -16,7 +16,8 @@ internal sealed class StorageApi(PresignedLinks links, StatementRegistry stateme
             return;
         if (context.Request.Headers.Authorization.Count > 0)
         {
-            await RefuseAsync(context, 400, "InvalidArgument", "Only one auth mechanism allowed; a presigned link takes no Authorization header.");
+            await RefuseAsync(context, 400, "InvalidArgument",
+                "Only one auth mechanism allowed; a presigned link takes no Authorization header.");
             return;
         }
 
@@ -43,13 +44,15 @@ internal sealed class StorageApi(PresignedLinks links, StatementRegistry stateme
         var chunk = result.Spool.Chunks[link.Chunk];
         context.Response.ContentType = "binary/octet-stream";
         context.Response.ContentLength = chunk.ByteCount;
-        await result.Spool.CopyAsync(chunk, async bytes => await context.Response.BodyWriter.WriteAsync(bytes, context.RequestAborted), context.RequestAborted);
+        await result.Spool.CopyAsync(
+            chunk, async bytes => await context.Response.BodyWriter.WriteAsync(bytes, context.RequestAborted), context.RequestAborted);
     }
 
     private static Task RefuseAsync(HttpContext context, int status, string code, string message)
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/xml";
-        return context.Response.WriteAsync($"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>", context.RequestAborted);
+        return context.Response.WriteAsync(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + $"<Error><Code>{code}</Code><Message>{message}</Message></Error>", context.RequestAborted);
     }
 }

@@ -29,7 +29,7 @@ public sealed class BindTests
     [Fact]
     public void Bind_RelativeDefaultWithoutAnchor_EndsWithToday()
     {
-        var workbook = Publish(Changed(Changed(Delays, "default_anchor: 2001-07-01, ", ""), ", min: 2001-01-01, max: 2001-07-02", ""));
+        var workbook = Publish(Changed(Changed(Delays, "default_anchor: 2001-07-01, ", ""), ", min: 2001-01-01, max: 2001-07-01", ""));
 
         var bound = Bound(workbook, "delays", "{}");
 
@@ -109,6 +109,22 @@ public sealed class BindTests
         var bound = Bound(Workbook, "delays", """{"states":[],"carrier":""}""");
 
         Assert.Equal(Bound(Workbook, "delays", "{}").SqlHash, bound.SqlHash);
+    }
+
+    [Fact]
+    public void Bind_LastDayOfMax_IsWithin() =>
+        Assert.Equal("2001-07-02", Value(Bound(Workbook, "delays", """{"period":{"from":"2001-07-01","to":"2001-07-02"}}"""), "period__to"));
+
+    [Theory]
+    [InlineData("", "absent")]
+    [InlineData(", host_may_set: locked", "IN (:states__0, :states__1)")]
+    public void Bind_ListThatIsNotSent_IsAppliedOnlyWhenLocked(string locked, string expected)
+    {
+        var workbook = Publish(Changed(Delays, "max_items: 5", "max_items: 5, default: [CA, TX]" + locked));
+
+        var sql = Bound(workbook, "delays", "{}").Sql;
+
+        Assert.Contains(expected, sql.Contains("a.state IN", StringComparison.Ordinal) ? sql : "absent", StringComparison.Ordinal);
     }
 
     [Fact]

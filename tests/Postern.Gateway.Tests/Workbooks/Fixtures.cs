@@ -34,7 +34,7 @@ internal static class Fixtures
         connection: lakehouse
         identity: [user, federated]
         controls:
-          period: {type: date_range, label: Period, default: {last: 90d}, default_anchor: 2001-07-01, min: 2001-01-01, max: 2001-07-02}
+          period: {type: date_range, label: Period, default: {last: 90d}, default_anchor: 2001-07-01, min: 2001-01-01, max: 2001-07-01}
           states: {type: string, label: States, many: true, max_items: 5, options: {query: my_states, value: state}}
           carrier: {type: string, label: Carrier, max_length: 12}
           min_delay: {type: int, label: Late, default: 15, min: -60, max: 1440}

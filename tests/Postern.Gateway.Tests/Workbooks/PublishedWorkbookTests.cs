@@ -88,10 +88,12 @@ public sealed class PublishedWorkbookTests
         var view = WorkbookView.Of(Publish(Delays), Clock);
 
         Assert.Equal("lakehouse", (string?)view["connection"]);
-        Assert.Equal("""{"type":"date_range","label":"Period","default":{"from":"2001-04-02","to":"2001-07-01"},"min":"2001-01-01","max":"2001-07-02"}""", view["controls"]!["period"]!.ToJsonString());
+        Assert.Equal("""{"type":"date_range","label":"Period","default":{"from":"2001-04-02","to":"2001-07-01"},"min":"2001-01-01","max":"2001-07-01"}""", view["controls"]!["period"]!.ToJsonString());
         Assert.Equal("""{"type":"string","label":"States","default":[],"many":true,"maxItems":5,"options":{"query":"my_states","value":"state"}}""", view["controls"]!["states"]!.ToJsonString());
         Assert.Equal("""{"type":"choice","label":"Grain","default":"day","choices":[{"key":"day","label":"By day"},{"key":"week","label":"By week"}]}""", view["controls"]!["grain"]!.ToJsonString());
         Assert.Equal("""{"kind":"table","query":"delays","title":"Table","span":9,"columns":["bucket","flights"],"page":25,"export":["csv"]}""", view["pages"]![0]!["rows"]![0]![1]!.ToJsonString());
+        Assert.Equal("""["period","states","carrier","min_delay","grain"]""", view["queries"]!["delays"]!["bind"]!.ToJsonString());
+        Assert.Equal("""{"type":"string","label":"Carrier"}""", view["controls"]!["carrier"]!.ToJsonString());
         Assert.Equal("""{"type":"int","label":"Flights"}""", view["queries"]!["delays"]!["columns"]!["flights"]!.ToJsonString());
     }
 

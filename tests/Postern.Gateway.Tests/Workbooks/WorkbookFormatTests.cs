@@ -86,7 +86,7 @@ public sealed class WorkbookFormatTests
         { "default: {last: 90d}, default_anchor: 2001-07-01", "default: {from: 2001-04-01, to: 2001-04-01}", "controls.period.default" },
         { "default: {last: 90d}", "default: {from: 2001-02-01, to: 2001-03-01}", "controls.period.default_anchor" },
         { "default_anchor: 2001-07-01", "default_anchor: 2001-02-30", "controls.period.default_anchor" },
-        { "min: 2001-01-01", "min: 2001-07-02", "controls.period.min" },
+        { "min: 2001-01-01", "min: 2001-07-03", "controls.period.min" },
         { "default: {last: 90d}, default_anchor: 2001-07-01", "default: {from: 2000-01-01, to: 2001-02-01}", "controls.period.default" },
         { "options: {query: my_states", "options: {query: your_states", "controls.states.options.query" },
         { "value: state}", "value: name}", "controls.states.options.value" },

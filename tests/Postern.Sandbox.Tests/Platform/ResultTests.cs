@@ -136,7 +136,9 @@ public sealed class ResultTests(PlatformServer server)
     {
         var reply = await server.SubmitAsync("ana", new()
         {
-            ["statement"] = "SELECT * FROM flights", ["disposition"] = "EXTERNAL_LINKS", ["format"] = format,
+            ["statement"] = "SELECT * FROM flights",
+            ["disposition"] = "EXTERNAL_LINKS",
+            ["format"] = format,
         });
         var manifest = reply.GetProperty("manifest");
         Assert.Equal(370248, manifest.GetProperty("total_row_count").GetInt64());
@@ -167,7 +169,8 @@ public sealed class ResultTests(PlatformServer server)
         var reply = await server.SubmitAsync("ana", new()
         {
             ["statement"] = "SELECT origin, sum(delay) AS total, CAST(1.5 AS DECIMAL(10,2)) AS d, TIMESTAMP '2001-01-01 00:00:01' AS t, CAST(NULL AS INT) AS n FROM flights WHERE origin = 'LAX' GROUP BY origin",
-            ["disposition"] = "INLINE_OR_EXTERNAL_LINKS", ["format"] = "ARROW_STREAM",
+            ["disposition"] = "INLINE_OR_EXTERNAL_LINKS",
+            ["format"] = "ARROW_STREAM",
         });
         var bytes = reply.GetProperty("result").GetProperty("attachment").GetBytesFromBase64();
         using var reader = new ArrowStreamReader(new MemoryStream(bytes));
@@ -187,7 +190,9 @@ public sealed class ResultTests(PlatformServer server)
     {
         var reply = await server.SubmitAsync("ana", new()
         {
-            ["statement"] = "SELECT * FROM flights", ["disposition"] = "INLINE_OR_EXTERNAL_LINKS", ["format"] = "ARROW_STREAM",
+            ["statement"] = "SELECT * FROM flights",
+            ["disposition"] = "INLINE_OR_EXTERNAL_LINKS",
+            ["format"] = "ARROW_STREAM",
         });
         Assert.False(reply.GetProperty("result").TryGetProperty("attachment", out _));
         Assert.Equal(1, reply.GetProperty("result").GetProperty("external_links").GetArrayLength());
@@ -242,7 +247,10 @@ public sealed class ResultTests(PlatformServer server)
     {
         var reply = await server.SubmitAsync("ana", new()
         {
-            ["statement"] = "SELECT * FROM flights", ["row_limit"] = 3000, ["disposition"] = disposition, ["format"] = format,
+            ["statement"] = "SELECT * FROM flights",
+            ["row_limit"] = 3000,
+            ["disposition"] = disposition,
+            ["format"] = format,
         });
         Assert.True(reply.GetProperty("manifest").GetProperty("truncated").GetBoolean());
         Assert.Equal(3000, reply.GetProperty("manifest").GetProperty("total_row_count").GetInt32());

@@ -17,7 +17,8 @@ internal sealed class DataFiles
     {
         var named = options.DataDirectory ?? Environment.GetEnvironmentVariable(Variable);
         var directory = string.IsNullOrEmpty(named) ? Upwards() : named;
-        var missing = Catalog.Tables.Select(table => table.File).Where(file => directory is null || !File.Exists(Path.Combine(directory, file))).ToList();
+        var missing = Catalog.Tables.Select(table => table.File)
+            .Where(file => directory is null || !File.Exists(Path.Combine(directory, file))).ToList();
         return directory is not null && missing.Count == 0
             ? new(Path.GetFullPath(directory))
             : throw new InvalidOperationException(

@@ -16,7 +16,8 @@ internal sealed class Engine : IDisposable
     public static Engine Load(Viewer viewer, DataFiles files, PlatformOptions options)
     {
         var root = new DuckDBConnection(
-            $"Data Source=:memory:;threads={options.EngineThreads};memory_limit={options.EngineMemory};autoinstall_known_extensions=false;autoload_known_extensions=false;temp_directory=");
+            $"Data Source=:memory:;threads={options.EngineThreads};memory_limit={options.EngineMemory};"
+            + "autoinstall_known_extensions=false;autoload_known_extensions=false;temp_directory=");
         try
         {
             root.Open();
@@ -55,7 +56,8 @@ internal sealed class Engine : IDisposable
             $"CAST({(column.Mask is { } mask && !viewer.Admin ? mask : column.Name)} AS {column.Type}) AS {column.Name}");
         var reader = Path.GetExtension(file) == ".parquet" ? "read_parquet" : "read_csv";
         var filter = table.RowFilter(viewer) is { } condition ? $" WHERE {condition}" : "";
-        return $"CREATE TABLE {Catalog.Schema}.{table.Name} AS SELECT {string.Join(", ", columns)} FROM {reader}({Catalog.Literal(file)}){filter}";
+        return $"CREATE TABLE {Catalog.Schema}.{table.Name} AS SELECT {string.Join(", ", columns)} "
+            + $"FROM {reader}({Catalog.Literal(file)}){filter}";
     }
 
     private static void Run(DuckDBConnection connection, string sql)

@@ -13,7 +13,7 @@ internal sealed class Engines(PlatformOptions options, DataFiles files, TimeProv
         lock (gate)
         {
             if (!entries.TryGetValue(viewer.Identity, out entry!))
-                entries[viewer.Identity] = entry = new Entry(viewer.Identity, Task.Run(() => Engine.Load(viewer, files, options), CancellationToken.None));
+                entries[viewer.Identity] = entry = new(viewer.Identity, Task.Run(() => Engine.Load(viewer, files, options), CancellationToken.None));
             entry.Users++;
         }
 
@@ -72,8 +72,9 @@ internal sealed class Engines(PlatformOptions options, DataFiles files, TimeProv
                 return;
             }
 
-            foreach (var surplus in entries.Values.Where(each => each.Users == 0).OrderBy(each => each.LastUsed).Take(Math.Max(0, entries.Count - options.MaxEngines)).ToList())
-                Remove(surplus);
+            var surplus = Math.Max(0, entries.Count - options.MaxEngines);
+            foreach (var unused in entries.Values.Where(each => each.Users == 0).OrderBy(each => each.LastUsed).Take(surplus).ToList())
+                Remove(unused);
         }
     }
 

@@ -49,7 +49,8 @@ internal sealed record ResultColumn(string Name, string TypeName, string TypeTex
         "Decimal" => new(name, "DECIMAL", "DECIMAL"),
         "Varchar" => new(name, "STRING", "STRING"),
         "Date" => new(name, "DATE", "DATE"),
-        "Timestamp" or "TimestampS" or "TimestampMs" or "TimestampNs" or "TimestampTz" => new(name, "TIMESTAMP", "TIMESTAMP", Cast: "TIMESTAMPTZ"),
+        "Timestamp" or "TimestampS" or "TimestampMs" or "TimestampNs" or "TimestampTz" =>
+            new(name, "TIMESTAMP", "TIMESTAMP", Cast: "TIMESTAMPTZ"),
         "Blob" => new(name, "BINARY", "BINARY"),
         "Interval" => new(name, "INTERVAL", "INTERVAL", Cast: "VARCHAR"),
         "List" or "Array" => new(name, "ARRAY", "ARRAY<STRING>", Cast: "JSON"),

@@ -24,21 +24,22 @@ internal static class AllowedFunctions
         "concat_ws split_part reverse instr position locate strpos starts_with ends_with contains prefix suffix ascii chr translate " +
         "regexp_matches regexp_extract like_escape not_like_escape ilike_escape not_ilike_escape md5 sha256 " +
         // time
-        "date_trunc date_part datepart extract year quarter month week day dayofmonth dayofweek dayofyear weekday hour minute second last_day " +
+        "date_trunc date_part datepart extract year quarter month week day dayofmonth dayofweek dayofyear weekday hour minute second " +
+        "last_day " +
         "date_add date_sub datediff date_diff add_months months_between make_date make_timestamp to_date to_timestamp strftime " +
         "unix_timestamp from_unixtime current_date current_timestamp get_current_timestamp now today localtimestamp timezone epoch " +
         "to_years to_months to_weeks to_days to_hours to_minutes to_seconds monthname dayname " +
         // conditions and structure
-        "coalesce ifnull nvl nvl2 nullif if case try_cast list_value row unnest list_contains array_contains array_length list_sort array_sort " +
-        "list_distinct array_distinct list_extract element_at struct_extract array_extract " +
+        "coalesce ifnull nvl nvl2 nullif if case try_cast list_value row unnest list_contains array_contains array_length list_sort " +
+        "array_sort list_distinct array_distinct list_extract element_at struct_extract array_extract " +
         // the caller
         "current_user session_user is_account_group_member");
 
     private static readonly HashSet<string> Aggregate = Words(
         "count count_star count_if sum avg mean min max any_value first last median mode stddev stddev_pop stddev_samp variance var_pop " +
-        "var_samp corr covar_pop covar_samp regr_slope regr_intercept regr_r2 bool_and bool_or every some skewness kurtosis list array_agg string_agg group_concat listagg " +
-        "arg_min arg_max min_by max_by approx_count_distinct approx_quantile quantile quantile_cont quantile_disc percentile percentile_approx " +
-        "approx_percentile percentile_cont percentile_disc sum_no_overflow fsum product histogram " +
+        "var_samp corr covar_pop covar_samp regr_slope regr_intercept regr_r2 bool_and bool_or every some skewness kurtosis list " +
+        "array_agg string_agg group_concat listagg arg_min arg_max min_by max_by approx_count_distinct approx_quantile quantile quantile_cont quantile_disc " +
+        "percentile percentile_approx approx_percentile percentile_cont percentile_disc sum_no_overflow fsum product histogram " +
         // windows
         "row_number rank dense_rank rank_dense percent_rank cume_dist ntile lag lead first_value last_value nth_value");
 
@@ -89,5 +90,6 @@ internal static class AllowedFunctions
             ? value
             : null;
 
-    private static HashSet<string> Words(string words) => words.Split(' ', StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal);
+    private static HashSet<string> Words(string words) =>
+        words.Split(' ', StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal);
 }

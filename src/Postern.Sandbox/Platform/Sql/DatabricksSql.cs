@@ -41,7 +41,8 @@ internal static class DatabricksSql
         DatePattern.Rewrite(tokens);
 
         var text = new StringBuilder();
-        var positions = parameters.Select((parameter, at) => (parameter.Name, at)).ToDictionary(pair => pair.Name, pair => pair.at, StringComparer.Ordinal);
+        var positions = parameters.Select((parameter, at) => (parameter.Name, at))
+            .ToDictionary(pair => pair.Name, pair => pair.at, StringComparer.Ordinal);
         var bound = new HashSet<int>(); // the engine takes no value that no marker asks for
         for (var i = 0; i < tokens.Count; i++)
         {
@@ -96,7 +97,8 @@ internal static class DatabricksSql
     private static bool IsUnit(List<Token> tokens, int at) =>
         at >= 2 && at + 1 < tokens.Count
         && tokens[at - 2].Kind == TokenKind.Word && Ascii.Fold(tokens[at - 2].Text) is "datediff" or "date_diff" or "timestampdiff"
-        && tokens[at - 1].Is("(") && tokens[at].Kind == TokenKind.Word && Units.Contains(Ascii.Fold(tokens[at].Text)) && tokens[at + 1].Is(",");
+        && tokens[at - 1].Is("(") && tokens[at].Kind == TokenKind.Word
+        && Units.Contains(Ascii.Fold(tokens[at].Text)) && tokens[at + 1].Is(",");
 
     private static string Write(Token token, Token next) => token.Kind switch
     {

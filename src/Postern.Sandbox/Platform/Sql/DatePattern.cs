@@ -11,9 +11,10 @@ internal static partial class DatePattern
 {
     private static readonly Dictionary<string, string> Letters = new(StringComparer.Ordinal)
     {
-        ["yyyy"] = "%Y", ["y"] = "%Y", ["yy"] = "%y", ["M"] = "%-m", ["MM"] = "%m", ["MMM"] = "%b", ["MMMM"] = "%B", ["d"] = "%-d", ["dd"] = "%d",
-        ["D"] = "%-j", ["DDD"] = "%j", ["E"] = "%a", ["EEE"] = "%a", ["EEEE"] = "%A", ["H"] = "%-H", ["HH"] = "%H", ["h"] = "%-I", ["hh"] = "%I",
-        ["m"] = "%-M", ["mm"] = "%M", ["s"] = "%-S", ["ss"] = "%S", ["SSS"] = "%g", ["a"] = "%p",
+        ["yyyy"] = "%Y", ["y"] = "%Y", ["yy"] = "%y", ["M"] = "%-m", ["MM"] = "%m", ["MMM"] = "%b", ["MMMM"] = "%B",
+        ["d"] = "%-d", ["dd"] = "%d",
+        ["D"] = "%-j", ["DDD"] = "%j", ["E"] = "%a", ["EEE"] = "%a", ["EEEE"] = "%A", ["H"] = "%-H", ["HH"] = "%H",
+        ["h"] = "%-I", ["hh"] = "%I", ["m"] = "%-M", ["mm"] = "%M", ["s"] = "%-S", ["ss"] = "%S", ["SSS"] = "%g", ["a"] = "%p",
     };
 
     /// <summary>Rewrites the calls in place.</summary>
@@ -24,7 +25,8 @@ internal static partial class DatePattern
             if (!tokens[i].IsWord("date_format") || !tokens[i + 1].Is("("))
                 continue;
             var close = Close(tokens, i + 1);
-            if (close < 0 || !tokens[close - 2].Is(",") || tokens[close - 1].Kind != TokenKind.Text || Translate(tokens[close - 1].Text) is not { } format)
+            if (close < 0 || !tokens[close - 2].Is(",") || tokens[close - 1].Kind != TokenKind.Text
+                || Translate(tokens[close - 1].Text) is not { } format)
                 continue;
             tokens[i] = new(TokenKind.Word, "strftime");
             tokens[close - 1] = new(TokenKind.Text, format);

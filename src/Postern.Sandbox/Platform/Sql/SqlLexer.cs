@@ -115,7 +115,8 @@ internal sealed class SqlLexer(string sql)
         do
         {
             if (at >= sql.Length)
-                return SqlFault.Of("UNCLOSED_BRACKETED_COMMENT", "42601", "Found an unclosed bracketed comment. Please, append */ at the end of the comment.");
+                return SqlFault.Of("UNCLOSED_BRACKETED_COMMENT", "42601",
+                    "Found an unclosed bracketed comment. Please, append */ at the end of the comment.");
             var (step, change) = (Peek(), Peek(1)) switch { ('/', '*') => (2, 1), ('*', '/') => (2, -1), _ => (1, 0) };
             at += step;
             depth += change;
@@ -171,7 +172,8 @@ internal sealed class SqlLexer(string sql)
         {
             case '0':
                 return SqlFault.Syntax("A string literal cannot hold the character U+0000.");
-            case 'u' when at + 4 < sql.Length && ushort.TryParse(sql.AsSpan(at + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit) && unit != 0:
+            case 'u' when at + 4 < sql.Length
+                && ushort.TryParse(sql.AsSpan(at + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit) && unit != 0:
                 text.Append((char)unit);
                 at += 4;
                 return null;

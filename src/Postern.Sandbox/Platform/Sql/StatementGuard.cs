@@ -17,7 +17,8 @@ internal sealed class StatementGuard : IDisposable
 {
     // The parser stops at 1000 nested expressions; the tree of such a statement would be deeper than any sample needs.
     private static readonly JsonDocumentOptions Depth = new() { MaxDepth = 400 };
-    private readonly DuckDBConnection parser = new("Data Source=:memory:;threads=1;memory_limit=128MB;autoinstall_known_extensions=false;autoload_known_extensions=false;temp_directory=");
+    private readonly DuckDBConnection parser = new(
+        "Data Source=:memory:;threads=1;memory_limit=128MB;autoinstall_known_extensions=false;autoload_known_extensions=false;temp_directory=");
     private readonly Lock gate = new();
 
     /// <summary>Starts the parser.</summary>

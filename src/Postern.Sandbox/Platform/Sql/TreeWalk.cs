@@ -81,9 +81,11 @@ internal sealed class TreeWalk(Viewer viewer)
         if (element.TryGetProperty("class", out var expression))
             return Expression(element, expression.GetString()!);
         if (element.TryGetProperty("sample", out var sample) && element.TryGetProperty("alias", out _))
-            return sample.ValueKind == JsonValueKind.Null ? Relation(element, scope) : SqlFault.Unsupported("The sandbox does not sample tables.");
+            return sample.ValueKind == JsonValueKind.Null ? Relation(element, scope)
+                : SqlFault.Unsupported("The sandbox does not sample tables.");
         if (element.TryGetProperty("id", out var type) && element.TryGetProperty("type_info", out _))
-            return Types.Contains(type.GetString()!) ? null : SqlFault.Of("UNSUPPORTED_DATATYPE", "0A000", "The sandbox does not have this data type.");
+            return Types.Contains(type.GetString()!) ? null
+                : SqlFault.Of("UNSUPPORTED_DATATYPE", "0A000", "The sandbox does not have this data type.");
         return Word(element, "type") is var detail && (detail.Length == 0 || Details.Contains(detail)) ? null : Unknown(detail);
     }
 
@@ -121,7 +123,8 @@ internal sealed class TreeWalk(Viewer viewer)
 
     private SqlFault? BaseTable(JsonElement relation, Scope scope)
     {
-        var (catalog, schema, name) = (Word(relation, "catalog_name"), Ascii.Fold(Word(relation, "schema_name")), Word(relation, "table_name"));
+        var (catalog, name) = (Word(relation, "catalog_name"), Word(relation, "table_name"));
+        var schema = Ascii.Fold(Word(relation, "schema_name"));
         var folded = Ascii.Fold(name);
         if (relation.GetProperty("at_clause").ValueKind != JsonValueKind.Null)
             return SqlFault.Unsupported("The sandbox keeps no history of tables.");

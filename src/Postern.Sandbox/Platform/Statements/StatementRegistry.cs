@@ -7,7 +7,8 @@ namespace Postern.Sandbox.Platform.Statements;
 /// deleted them, or newer results need the space).
 /// </summary>
 internal sealed partial class StatementRegistry(
-    PlatformOptions options, StatementRunner runner, ITrafficLog log, ILogger<StatementRegistry> logger, TimeProvider time) : IAsyncDisposable
+    PlatformOptions options, StatementRunner runner, ITrafficLog log, ILogger<StatementRegistry> logger, TimeProvider time)
+    : IAsyncDisposable
 {
     private readonly Dictionary<string, Statement> statements = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim turns = new(options.MaxRunning);

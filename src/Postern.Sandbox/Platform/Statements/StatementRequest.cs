@@ -46,10 +46,12 @@ internal sealed record StatementRequest(
             ?? (string.IsNullOrWhiteSpace(warehouse) ? "warehouse_id is required."
             : warehouse != options.WarehouseId ? $"{warehouse} is not a valid endpoint id."
             : string.IsNullOrEmpty(sql) ? "statement is required."
-            : sql.Length > options.MaxStatementLength ? $"The statement text exceeds the sandbox's limit of {options.MaxStatementLength} characters."
+            : sql.Length > options.MaxStatementLength
+                ? $"The statement text exceeds the sandbox's limit of {options.MaxStatementLength} characters."
             : catalog is not null && Ascii.Fold(catalog) != Catalog.Name ? $"Catalog '{catalog}' does not exist."
             : schema is not null && Ascii.Fold(schema) != Catalog.Schema ? $"Schema '{schema}' does not exist."
-            : disposition == "INLINE" && format != "JSON_ARRAY" ? $"The format {format} is not supported with disposition INLINE; use EXTERNAL_LINKS."
+            : disposition == "INLINE" && format != "JSON_ARRAY"
+                ? $"The format {format} is not supported with disposition INLINE; use EXTERNAL_LINKS."
             : wait == TimeSpan.Zero && onTimeout == "CANCEL" ? "on_wait_timeout CANCEL has no meaning when wait_timeout is 0s."
             : "");
         if (why.Length > 0)
@@ -76,7 +78,9 @@ internal sealed record StatementRequest(
         public TimeSpan Wait()
         {
             var text = Text("wait_timeout") ?? "10s";
-            if (text.EndsWith('s') && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds is 0 or >= 5 and <= 50)
+            if (text.EndsWith('s')
+                && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+                && seconds is 0 or >= 5 and <= 50)
                 return TimeSpan.FromSeconds(seconds);
             Fault ??= "wait_timeout must be 0s or between 5s and 50s.";
             return default;
@@ -107,7 +111,8 @@ internal sealed record StatementRequest(
                 {
                     Fault ??= "A parameter must be an object.";
                 }
-                else if (StatementParameter.TryCreate(fields.Text("name"), fields.Text("value"), fields.Text("type"), out var parameter, out var why) && fields.Fault is null)
+                else if (StatementParameter.TryCreate(fields.Text("name"), fields.Text("value"), fields.Text("type"), out var parameter, out var why)
+                    && fields.Fault is null)
                 {
                     if (parameters.Exists(other => other.Name == parameter.Name))
                         Fault ??= $"Parameter '{parameter.Name}' is given twice.";

@@ -19,7 +19,8 @@ internal sealed class StatementRunner(PlatformOptions options, Engines engines, 
         try
         {
             using var lease = await engines.RentAsync(statement.Viewer, stop.Token); // 1
-            return await Task.Factory.StartNew(() => Execute(statement, lease, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            return await Task.Factory.StartNew(
+                () => Execute(statement, lease, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         catch (OperationCanceledException) when (statement.Cancellation.IsCancellationRequested)
         {
@@ -27,7 +28,8 @@ internal sealed class StatementRunner(PlatformOptions options, Engines engines, 
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {
-            return (null, new SqlFault("DEADLINE_EXCEEDED", $"The statement ran longer than {options.StatementTimeout.TotalSeconds:0} seconds."));
+            return (null, new SqlFault("DEADLINE_EXCEEDED",
+                $"The statement ran longer than {options.StatementTimeout.TotalSeconds:0} seconds."));
         }
     }
 
@@ -43,7 +45,8 @@ internal sealed class StatementRunner(PlatformOptions options, Engines engines, 
             if (Stream(connection, statement, columns, spool, stop) is { } done) // 3
                 return (new StatementResult(done.Columns, Keep(ref spool), done.Truncated), null);
             return (null, new SqlFault("BAD_REQUEST",
-                $"Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size of at most {options.InlineBytes} bytes. "
+                "Inline byte limit exceeded. "
+                + $"Statements executed with disposition=INLINE can have a result size of at most {options.InlineBytes} bytes. "
                 + "Please execute the statement with disposition=EXTERNAL_LINKS if you want to download the full result."));
         }
         catch (DuckDBException error)
@@ -98,10 +101,12 @@ internal sealed class StatementRunner(PlatformOptions options, Engines engines, 
 
         stop.ThrowIfCancellationRequested();
         writer.Complete();
-        return writer.TooLarge ? null : ([.. columns.Select((column, i) => column.Measured(schema.FieldsList[i].DataType))], writer.Truncated);
+        return writer.TooLarge
+            ? null
+            : ([.. columns.Select((column, i) => column.Measured(schema.FieldsList[i].DataType))], writer.Truncated);
     }
 
-    /// <summary>The statement with its columns cast to the types that travel, and one row more than asked to see whether it was cut.</summary>
+    /// <summary>The statement with its columns cast to the types that travel; one row more than asked shows whether it was cut.</summary>
     private static string Projection(string sql, IReadOnlyList<ResultColumn> columns, long? rowLimit)
     {
         var names = string.Join(", ", columns.Select((_, i) => $"c{i}"));
@@ -113,7 +118,8 @@ internal sealed class StatementRunner(PlatformOptions options, Engines engines, 
         new(schema.FieldsList.Select((field, i) => new Field(columns[i].Name, field.DataType, field.IsNullable)), metadata: null);
 
     // The engine's stream is synchronous underneath: every task it hands out is complete.
-    private static RecordBatch? Next(IArrowArrayStream stream) => stream.ReadNextRecordBatchAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
+    private static RecordBatch? Next(IArrowArrayStream stream) =>
+        stream.ReadNextRecordBatchAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
 
     private static DuckDBCommand Command(DuckDBConnection connection, string text, EngineSql sql)
     {

@@ -47,6 +47,7 @@ export class PosternWorkbook extends HTMLElement {
   #minting: AbortController | undefined;
   #answerTimer: ReturnType<typeof setTimeout> | undefined;
   #rebuilding = false;
+  #live = false;
   #silences = 0;
 
   /** Address of the frame, `https://postern.example/embed/{workbook}`. */
@@ -81,15 +82,18 @@ export class PosternWorkbook extends HTMLElement {
   }
 
   connectedCallback(): void {
+    this.#live = true;
     this.#build();
   }
 
   disconnectedCallback(): void {
+    this.#live = false;
     this.#tearDown();
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    if (!this.isConnected || before === after) return;
+    // An element that is upgraded in place hears of its attributes before it is told that it is connected.
+    if (!this.#live || before === after) return;
     if (name === "theme") this.refreshTheme();
     else if (name === "frame-title") this.#frame?.setAttribute("title", this.#title());
     else if (!this.#rebuilding) {
@@ -97,7 +101,7 @@ export class PosternWorkbook extends HTMLElement {
       this.#rebuilding = true;
       queueMicrotask(() => {
         this.#rebuilding = false;
-        if (this.isConnected) this.#build();
+        if (this.#live) this.#build();
       });
     }
   }
