@@ -99,12 +99,15 @@ public sealed class AppearanceTests(DemoStage stage)
         /// <param name="judge">False for pages that are not Postern's.</param>
         public async Task TakeAsync(IPage page, string name, IFrame? frame = null, bool judge = true)
         {
+            // As high as the page: what a frame has below the window's edge is not painted, whatever the picture's height.
+            await page.SetViewportSizeAsync(width, Math.Max(900, await page.EvaluateAsync<int>("() => document.documentElement.scrollHeight")));
             await page.ScreenshotAsync(new()
             {
                 Path = Checkout.At("artifacts", "screenshots", $"{name}-{scheme.ToString().ToUpperInvariant()}-{width}.png"),
                 FullPage = true,
                 Animations = ScreenshotAnimations.Disabled,
             });
+            await page.SetViewportSizeAsync(width, 900);
             if (!judge)
                 return;
             var document = frame ?? page.MainFrame;

@@ -10,6 +10,7 @@ public sealed class ConsentTests(DemoStage stage)
     public async Task Connect_PersonDenies_FrameSaysSoAndNothingIsStored()
     {
         await stage.ForgetAsync("ben");
+        var unconfirmed = (await stage.GrantsAsync("ben", "Unconfirmed")).Count;
         var before = (await stage.AuditAsync()).Count;
         await using var visit = await stage.VisitAsync();
         var dashboard = (await visit.SkylineAsync("ben")).Dashboard;
@@ -21,7 +22,7 @@ public sealed class ConsentTests(DemoStage stage)
         Assert.Contains("You did not allow it", await dashboard.Problem.InnerTextAsync(), StringComparison.Ordinal);
         Assert.True(await dashboard.ConnectButton.IsEnabledAsync());
         Assert.Empty(await stage.GrantsAsync("ben"));
-        Assert.Empty(await stage.GrantsAsync("ben", "Unconfirmed"));
+        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "Unconfirmed")).Count);
         await stage.RecordedAsync("ConnectDenied", "access-denied", before);
     }
 
@@ -29,6 +30,7 @@ public sealed class ConsentTests(DemoStage stage)
     public async Task Connect_PersonUnticksSql_FrameNamesTheMissingPermissionAndNothingIsStored()
     {
         await stage.ForgetAsync("ben");
+        var unconfirmed = (await stage.GrantsAsync("ben", "Unconfirmed")).Count;
         var before = (await stage.AuditAsync()).Count;
         await using var visit = await stage.VisitAsync();
         var dashboard = (await visit.SkylineAsync("ben")).Dashboard;
@@ -42,7 +44,7 @@ public sealed class ConsentTests(DemoStage stage)
         Assert.Contains("A permission is missing", problem, StringComparison.Ordinal);
         Assert.Contains("sql", problem, StringComparison.Ordinal);
         Assert.Empty(await stage.GrantsAsync("ben"));
-        Assert.Empty(await stage.GrantsAsync("ben", "Unconfirmed"));
+        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "Unconfirmed")).Count);
         await stage.RecordedAsync("ConnectRefused", "scope-missing", before);
     }
 
@@ -50,6 +52,7 @@ public sealed class ConsentTests(DemoStage stage)
     public async Task Connect_PersonSignsInAsSomebodyElse_RefusedNamingBothAndNothingIsStored()
     {
         await stage.ForgetAsync("ben");
+        var unconfirmed = (await stage.GrantsAsync("ben", "Unconfirmed")).Count;
         var before = (await stage.AuditAsync()).Count;
         await using var visit = await stage.VisitAsync();
         var dashboard = (await visit.SkylineAsync("ben")).Dashboard;
@@ -62,7 +65,7 @@ public sealed class ConsentTests(DemoStage stage)
         Assert.Contains("ben@skyline.example", problem, StringComparison.Ordinal);
         Assert.Equal(0, await dashboard.Tile("Flights").CountAsync());
         Assert.Empty(await stage.GrantsAsync("ben"));
-        Assert.Empty(await stage.GrantsAsync("ben", "Unconfirmed"));
+        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "Unconfirmed")).Count);
         await stage.RecordedAsync("ConnectMismatched", "principal-mismatch", before);
     }
 

@@ -19,7 +19,7 @@ public sealed class TourTests(DemoStage stage)
         await dashboard.ConnectedAsync("ana");
         await dashboard.Tile("By origin state").Locator("pn-chart canvas, pn-chart svg").First.WaitForAsync();
         await dashboard.RowsAsync("By origin state");
-        await dashboard.Viewer.GetByText("By week").ClickAsync();
+        await dashboard.Viewer.GetByRole(AriaRole.Radio, new() { Name = "By week" }).CheckAsync();
         await dashboard.FigureAsync("Flights");
         var download = await skyline.Page.RunAndWaitForDownloadAsync(() =>
             dashboard.Tile("Busiest routes").GetByRole(AriaRole.Button, new() { Name = "Export CSV" }).ClickAsync());

@@ -31,7 +31,7 @@ export const viewerStyles = css`
     .row pn-tile.value { grid-column: span 12; }
   }
 
-  .gate { display: grid; justify-items: center; padding-block: clamp(1rem, 6cqi, 4rem); }
+  .gate { display: grid; grid-template-columns: minmax(0, 1fr); justify-items: center; padding-block: clamp(1rem, 6cqi, 4rem); }
   .gate .card { display: grid; gap: 1.1rem; inline-size: min(34rem, 100%); padding: clamp(1.25rem, 4cqi, 2rem); }
   .gate .emblem { display: grid; place-items: center; inline-size: 2.75rem; block-size: 2.75rem; border-radius: var(--pn-radius); background: var(--pn-accent-wash); color: var(--pn-accent); font-size: 1.35rem; }
   .gate .emblem.bad { background: var(--pn-bad-wash); color: var(--pn-bad); }
@@ -41,6 +41,7 @@ export const viewerStyles = css`
   .gate ul { display: grid; gap: 0.5rem; }
   .gate li { display: grid; grid-template-columns: auto 1fr; gap: 0.6rem; color: var(--pn-muted); }
   .gate li .icon { margin-block-start: 0.25rem; color: var(--pn-good); }
+  .gate .button { white-space: normal; }
   .gate .row-actions { display: flex; flex-wrap: wrap; gap: 0.75rem; }
 
   .opening { display: flex; align-items: center; justify-content: center; gap: 0.75rem; min-block-size: 16rem; color: var(--pn-muted); }
