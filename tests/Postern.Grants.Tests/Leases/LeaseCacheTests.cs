@@ -7,32 +7,34 @@ namespace Postern.Grants.Tests.Leases;
 
 public sealed class LeaseCacheTests
 {
-    private const int Rounds = 20_000;
+    private const int Rounds = 200_000;
 
     [Fact]
     public void Keep_WhileTheSameGrantIsDropped_LeavesNothingBehind()
     {
         var cache = new LeaseCache();
         var row = Row();
-        // A thread of its own: the pool promises no second one, and then the two would wait for each other for ever.
-        using var together = new Barrier(2);
+        // A thread of its own, and a start by spinning: the moment between two writes is too short to be met by waking up.
+        var (started, dropped) = (0, 0);
         var dropper = new Thread(() =>
         {
-            for (var round = 0; round < Rounds; round++)
+            for (var round = 1; round <= Rounds; round++)
             {
-                together.SignalAndWait();
+                SpinUntil(ref started, round);
+                Thread.SpinWait(round % 97);
                 cache.Drop(row.Id);
-                together.SignalAndWait();
+                Volatile.Write(ref dropped, round);
             }
         });
         dropper.Start();
         var left = 0;
-        for (var round = 0; round < Rounds; round++)
+        for (var round = 1; round <= Rounds; round++)
         {
             var mark = cache.Mark;
-            together.SignalAndWait();
+            Volatile.Write(ref started, round);
+            Thread.SpinWait(round % 89);
             cache.Keep(row, mark);
-            together.SignalAndWait();
+            SpinUntil(ref dropped, round);
             // What was read before the drop is not kept, in whatever order the two came.
             left += cache.TryGet(row.Subject, row.Connection, out _) ? 1 : 0;
         }
@@ -98,6 +100,13 @@ public sealed class LeaseCacheTests
 
         Assert.True(feed.SinceLastRead > TimeSpan.FromSeconds(5));
         Assert.Equal(ReconnectReason.Revoked, (await rig.One.LeaseAsync(Rig.Lake)).Refused(RefusalKind.ReconnectRequired).Reconnect);
+    }
+
+    private static void SpinUntil(ref int reached, int round)
+    {
+        var spin = new SpinWait();
+        while (Volatile.Read(ref reached) < round)
+            spin.SpinOnce();
     }
 
     private static GrantRow Row() => new()
