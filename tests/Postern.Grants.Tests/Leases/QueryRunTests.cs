@@ -110,7 +110,6 @@ public sealed class QueryRunTests
     {
         await using var rig = await Rig.StartAsync();
         var (id, _) = await rig.GrantAsync(Rig.Lake);
-        await rig.One.StartFeedAsync();
         await using var run = await rig.One.RunAsync(Rig.Lake, await rig.One.SignInAsync());
         var runs = rig.One.Get<OpenRuns>();
         await rig.SqlAsync("UPDATE grants SET state = 3, active_slot = NULL WHERE id = @id", new { id = id.ToString() });

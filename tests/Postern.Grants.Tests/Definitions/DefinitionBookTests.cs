@@ -1,0 +1,91 @@
+using Postern.Grants.Definitions;
+using Postern.Grants.Tests.Support;
+using Postern.Model;
+
+namespace Postern.Grants.Tests.Definitions;
+
+public sealed class DefinitionBookTests
+{
+    [Fact]
+    public async Task Seed_OfTheSameAgain_ChangesNothing()
+    {
+        await using var rig = await Rig.StartAsync();
+        var two = rig.AddNode("two");
+
+        Assert.Empty(await two.Desk.Definitions.SeedAsync(rig.Seed(), "test", Rig.Cancellation));
+
+        Assert.Equal(1, (await two.ConnectionAsync(Rig.Lake)).Revision);
+        Assert.Equal("client-secret-marker", (await two.ConnectionAsync(Rig.Lake)).Authorization.ClientSecret!.Reveal());
+    }
+
+    [Fact]
+    public async Task Seed_OfAnotherSecret_IsANewRevisionThatTheFeedTells()
+    {
+        await using var rig = await Rig.StartAsync();
+        var two = rig.AddNode("two");
+        await two.StartFeedAsync();
+        await two.ConnectionAsync(Rig.Lake);
+        var seed = rig.Seed();
+        var lake = seed.Connections[0];
+        var rotated = lake with { Authorization = lake.Authorization with { ClientSecret = new SecretText("rotated") } };
+
+        Assert.Equal(["connection/lake"], await rig.One.Desk.Definitions.SeedAsync(seed with { Connections = [rotated] }, "test", Rig.Cancellation));
+        await rig.UntilAsync(async () => (await two.ConnectionAsync(Rig.Lake)).Revision == 2);
+
+        Assert.Equal("rotated", (await two.ConnectionAsync(Rig.Lake)).Authorization.ClientSecret!.Reveal());
+    }
+
+    [Fact]
+    public async Task DefinitionRow_EditedInTheDatabase_IsUnavailableAndOneEvent()
+    {
+        await using var rig = await Rig.StartAsync();
+        await rig.GrantAsync(Rig.Lake);
+        await rig.SqlAsync("UPDATE definitions SET body = REPLACE(body, 'platform.test', 'evil.test') WHERE kind = 2 AND name = 'lake'");
+        var two = rig.AddNode("two");
+
+        for (var look = 0; look < 3; look++)
+        {
+            var found = await two.Desk.Definitions.ConnectionAsync(Rig.Acme, Rig.Lake, Rig.Cancellation);
+            Assert.Equal("definition-tampered", found.Refused(RefusalKind.Unavailable).Code);
+            two.Get<DefinitionBook>().OnMissed();
+        }
+
+        Assert.Equal("connection/lake", Assert.Single(two.Events.Of(EventKind.RowTampered)).Facts["definition"]);
+        // The others go on, and the configuration puts it right.
+        await two.ConnectionAsync(Rig.Grace);
+        Assert.Equal(["connection/lake"], await two.Desk.Definitions.SeedAsync(rig.Seed(), "test", Rig.Cancellation));
+        Assert.Equal("platform.test", (await two.ConnectionAsync(Rig.Lake)).Endpoint.Host);
+    }
+
+    [Fact]
+    public async Task DefinitionRow_CopiedUnderAnotherName_IsNotBelieved()
+    {
+        await using var rig = await Rig.StartAsync();
+        await rig.SqlAsync("UPDATE definitions SET body = (SELECT body FROM definitions WHERE name = 'grace'), mac = (SELECT mac FROM definitions WHERE name = 'grace') WHERE name = 'lake'");
+        var two = rig.AddNode("two");
+
+        (await two.Desk.Definitions.ConnectionAsync(Rig.Acme, Rig.Lake, Rig.Cancellation)).Refused(RefusalKind.Unavailable);
+        Assert.Equal(Rig.Grace, (await two.ConnectionAsync(Rig.Grace)).Id);
+    }
+
+    [Fact]
+    public async Task Bodies_HoldNoSecret()
+    {
+        await using var rig = await Rig.StartAsync();
+
+        Assert.Equal(0, await rig.SqlAsync("UPDATE definitions SET name = name WHERE body LIKE '%client-secret-marker%'"));
+        Assert.Equal(5, await rig.SqlAsync("UPDATE definitions SET name = name WHERE body LIKE '%sealedSecret%'"));
+    }
+
+    [Fact]
+    public async Task Host_ThatTwoTenantsName_BelongsToNeither_AndTheOthersGoOn()
+    {
+        await using var rig = await Rig.StartAsync();
+        var tenant = rig.Seed().Tenant;
+        var thief = tenant with { Id = TenantId.Parse("thief"), Hosts = ["acme.test", "thief.test"], Connections = [] };
+        await rig.One.Desk.Definitions.SeedAsync(new TenantSeed(thief, [], [], []), "test", Rig.Cancellation);
+
+        Assert.Null(await rig.One.Desk.Definitions.TenantOfHostAsync("acme.test", Rig.Cancellation));
+        Assert.Equal(thief.Id, (await rig.One.Desk.Definitions.TenantOfHostAsync("thief.test", Rig.Cancellation))!.Id);
+    }
+}
