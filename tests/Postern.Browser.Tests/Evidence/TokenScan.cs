@@ -30,7 +30,8 @@ public sealed partial class TokenScan
             await using var connection = new SqliteConnection($"Data Source={file};Mode=ReadOnly;Pooling=False");
             await connection.OpenAsync();
             await using var command = connection.CreateCommand();
-            command.CommandText = "SELECT ReferenceId FROM OpenIddictTokens WHERE ReferenceId IS NOT NULL";
+            // A pushed request's reference is no token: it travels in the authorization address by design (RFC 9126 section 4).
+            command.CommandText = "SELECT ReferenceId FROM OpenIddictTokens WHERE ReferenceId IS NOT NULL AND Type NOT LIKE '%request%'";
             await using var rows = await command.ExecuteReaderAsync();
             while (await rows.ReadAsync())
                 issued.Add(Convert.ToHexStringLower(Convert.FromBase64String(rows.GetString(0)))[..FingerprintLength]);
