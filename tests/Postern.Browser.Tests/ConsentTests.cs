@@ -10,7 +10,7 @@ public sealed class ConsentTests(DemoStage stage)
     public async Task Connect_PersonDenies_FrameSaysSoAndNothingIsStored()
     {
         await stage.ForgetAsync("ben");
-        var unconfirmed = (await stage.GrantsAsync("ben", "Unconfirmed")).Count;
+        var unconfirmed = (await stage.GrantsAsync("ben", "unconfirmed")).Count;
         var before = (await stage.AuditAsync()).Count;
         await using var visit = await stage.VisitAsync();
         var dashboard = (await visit.SkylineAsync("ben")).Dashboard;
@@ -22,7 +22,7 @@ public sealed class ConsentTests(DemoStage stage)
         Assert.Contains("You did not allow it", await dashboard.Problem.InnerTextAsync(), StringComparison.Ordinal);
         Assert.True(await dashboard.ConnectButton.IsEnabledAsync());
         Assert.Empty(await stage.GrantsAsync("ben"));
-        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "Unconfirmed")).Count);
+        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "unconfirmed")).Count);
         await stage.RecordedAsync("ConnectDenied", "access-denied", before);
     }
 
@@ -30,7 +30,7 @@ public sealed class ConsentTests(DemoStage stage)
     public async Task Connect_PersonUnticksSql_FrameNamesTheMissingPermissionAndNothingIsStored()
     {
         await stage.ForgetAsync("ben");
-        var unconfirmed = (await stage.GrantsAsync("ben", "Unconfirmed")).Count;
+        var unconfirmed = (await stage.GrantsAsync("ben", "unconfirmed")).Count;
         var before = (await stage.AuditAsync()).Count;
         await using var visit = await stage.VisitAsync();
         var dashboard = (await visit.SkylineAsync("ben")).Dashboard;
@@ -44,7 +44,7 @@ public sealed class ConsentTests(DemoStage stage)
         Assert.Contains("A permission is missing", problem, StringComparison.Ordinal);
         Assert.Contains("sql", problem, StringComparison.Ordinal);
         Assert.Empty(await stage.GrantsAsync("ben"));
-        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "Unconfirmed")).Count);
+        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "unconfirmed")).Count);
         await stage.RecordedAsync("ConnectRefused", "scope-missing", before);
     }
 
@@ -52,7 +52,7 @@ public sealed class ConsentTests(DemoStage stage)
     public async Task Connect_PersonSignsInAsSomebodyElse_RefusedNamingBothAndNothingIsStored()
     {
         await stage.ForgetAsync("ben");
-        var unconfirmed = (await stage.GrantsAsync("ben", "Unconfirmed")).Count;
+        var unconfirmed = (await stage.GrantsAsync("ben", "unconfirmed")).Count;
         var before = (await stage.AuditAsync()).Count;
         await using var visit = await stage.VisitAsync();
         var dashboard = (await visit.SkylineAsync("ben")).Dashboard;
@@ -65,7 +65,7 @@ public sealed class ConsentTests(DemoStage stage)
         Assert.Contains("ben@skyline.example", problem, StringComparison.Ordinal);
         Assert.Equal(0, await dashboard.Tile("Flights").CountAsync());
         Assert.Empty(await stage.GrantsAsync("ben"));
-        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "Unconfirmed")).Count);
+        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "unconfirmed")).Count);
         await stage.RecordedAsync("ConnectMismatched", "principal-mismatch", before);
     }
 
