@@ -36,7 +36,8 @@ public static class ServiceCollectionExtensions
             provider.GetRequiredService<Committer>(),
             provider.GetRequiredService<Migrator>(),
             provider.GetRequiredService<CommitSignals>(),
-            provider.GetServices<IEventListener>()));
+            provider.GetServices<IEventListener>(),
+            LoggerOf<PosternStore>(provider)));
         services.AddSingleton<IWrappedKeys, StoredWrappedKeys>();
         services.AddSingleton(provider => new AuditReader(provider.GetRequiredService<Database>()));
         services.AddSingleton(provider => new ChangeFeed(

@@ -124,7 +124,7 @@ internal sealed class Rig : IAsyncDisposable
         using var tokens = new TokenSet(SecretBytes.FromText(family.Access), SecretBytes.FromText(family.Refresh), TimeSpan.FromHours(1), ["sql"], null);
         var pair = await One.Get<TokenSealer>().SealAsync(id, owner, connection, 1, tokens, tokens.Refresh);
         var inserted = await One.Store.CommitAsync(
-            [GrantChanges.InsertActive(new NewGrant
+            [GrantChanges.InsertActive(await One.Get<RowMacs>().SignAsync(new NewGrant
             {
                 Id = id,
                 Subject = owner,
@@ -134,7 +134,7 @@ internal sealed class Rig : IAsyncDisposable
                 Principal = new(Authority.Issuer, owner.Id, owner.Id),
                 ConnectionDigest = ConnectionDigest.Of(connection),
                 DefinitionRevision = connection.Revision,
-            })],
+            }, confirmation: null, Cancellation))],
             new AuditEvent(EventKind.GrantConfirmed, Acme), null, Cancellation);
         Assert.True(inserted.Committed, inserted.Refused);
         return (id, family);
