@@ -259,7 +259,8 @@ public sealed class ConnectDesk
         {
             List<Change> changes = [];
             var mac = await macs.OfAsync(waiting with { State = GrantState.Active, Confirmation = null }, cancellation);
-            if (await store.Grants.FindActiveAsync(session.Subject.Key, waiting.Connection, cancellation) is { } old)
+            var old = await store.Grants.FindActiveAsync(session.Subject.Key, waiting.Connection, cancellation);
+            if (old is not null)
             {
                 changes.Add(RevocationChanges.EnqueueFromGrant(chance.NewId(), tenant, old.Id));
                 changes.Add(GrantChanges.Replace(tenant, old.Id));
@@ -267,7 +268,7 @@ public sealed class ConnectDesk
             changes.Add(GrantChanges.Confirm(tenant, id, session.Id, SecretHash.Of(confirmation), mac));
             var confirmed = new AuditEvent(EventKind.GrantConfirmed, tenant)
             { Subject = session.Subject.Key, Connection = waiting.Connection, Grant = id, Generation = 1, Principal = waiting.Principal };
-            var result = await store.CommitAsync(changes, confirmed, null, cancellation);
+            var result = await store.CommitAsync(changes, confirmed.With("replaced", old?.Id.ToString()), null, cancellation);
             if (result.Committed)
                 return (await store.Grants.FindAsync(tenant, id, cancellation))!;
         }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -127,7 +126,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         var result = await store.CommitAsync(
             DefinitionChanges.Put(tenant, kind, name, previous, next, body, mac),
             new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
-                .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", next).With("sha256", DigestOf(body)),
+                .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", next).With("sha256", DefinitionRow.DigestOf(body)),
             null, cancellation);
         // Refused: another node put the same configuration in the same moment; it is there.
         if (result.Committed)
@@ -282,9 +281,6 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     /// <summary>The highest revision that there is or that this process ever believed.</summary>
     private async Task<long> HighestAsync(TenantId tenant, DefinitionKind kind, string name, CancellationToken cancellation) => Math.Max(
         await store.Definitions.HighestAsync(tenant, kind, name, cancellation), highest.GetValueOrDefault((tenant, kind, name)));
-
-    /// <summary>What <see cref="EventKind.DefinitionChanged"/> says of a body: its SHA-256 in lower-case hex.</summary>
-    internal static string DigestOf(string body) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body)));
 
     private static RecordContext SecretContext(Connection connection) =>
         RecordContexts.ClientSecret(connection.Tenant, connection.Id, 1, ConnectionDigest.Of(connection));
