@@ -21,6 +21,7 @@ public sealed class OAuthClient : IDisposable
     public OAuthClient(OutboundHttp outbound, IChance chance, TimeProvider time, OAuthOptions? options = null)
     {
         options ??= new OAuthOptions();
+        RequestTimeout = options.RequestTimeout;
         wire = new Wire(outbound, time, options);
         Metadata = new MetadataSource(wire, time, options);
         Authorizations = new AuthorizationRequests(wire, chance, options);
@@ -29,6 +30,9 @@ public sealed class OAuthClient : IDisposable
         Revocations = new RevocationEndpoint(wire, options);
         IdTokens = new IdTokenReader(wire, time, options);
     }
+
+    /// <summary>The time that one exchange with a server may take, as the options say; whoever sets deadlines for requests adds to this.</summary>
+    public TimeSpan RequestTimeout { get; }
 
     /// <summary>What authorization servers say of themselves.</summary>
     public MetadataSource Metadata { get; }

@@ -6,12 +6,13 @@ namespace Postern.Store;
 public static class DefinitionChanges
 {
     /// <summary>
-    /// Puts a new revision, <c>previous + 1</c>, in force. Refused when <paramref name="previous"/> is not the one in force: somebody
-    /// else changed the same thing first.
+    /// Puts a new revision in force. Refused when <paramref name="previous"/> is not the one in force, or the new one is there already:
+    /// somebody else changed the same thing first.
     /// </summary>
     /// <param name="previous">The revision in force as the caller read it; 0 for none.</param>
+    /// <param name="next">The new revision, above all that there are (<see cref="DefinitionReads.HighestAsync"/>).</param>
     /// <param name="mac">Over the new revision.</param>
-    public static IReadOnlyList<Change> Put(TenantId tenant, DefinitionKind kind, string name, long previous, string body, byte[] mac)
+    public static IReadOnlyList<Change> Put(TenantId tenant, DefinitionKind kind, string name, long previous, long next, string body, byte[] mac)
     {
         var insert = new Change(
             "definition-put",
@@ -24,7 +25,7 @@ public static class DefinitionChanges
                 tenant = tenant.Value,
                 kind = (int)kind,
                 name,
-                revision = previous + 1,
+                revision = next,
                 current = $"{tenant}/{DefinitionRow.FeedKey(kind, name)}",
                 body,
                 mac,

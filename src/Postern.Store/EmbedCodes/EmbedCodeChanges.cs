@@ -9,8 +9,8 @@ public static class EmbedCodeChanges
     public static Change Issue(EmbedCodeRow code) => new(
         "embed-code-issue",
         """
-        INSERT INTO embed_codes (code_hash, tenant, subject_authority, subject_id, embed_key, attributes, workbook, origin, challenge, created_at, expires_at)
-        VALUES (@code, @tenant, @authority, @subjectId, @embedKey, @attributes, @workbook, @origin, @challenge, {now}, @expiresAt)
+        INSERT INTO embed_codes (code_hash, tenant, subject_authority, subject_id, embed_key, attributes, workbook, origin, challenge, created_at, expires_at, mac)
+        VALUES (@code, @tenant, @authority, @subjectId, @embedKey, @attributes, @workbook, @origin, @challenge, {now}, @expiresAt, @mac)
         """,
         new
         {
@@ -24,13 +24,14 @@ public static class EmbedCodeChanges
             origin = code.Origin,
             challenge = code.Challenge,
             expiresAt = code.ExpiresAt.ToMs(),
+            mac = code.Mac,
         });
 
-    /// <summary>The frame whose nonce has this challenge redeems the code. Once, in time; commit it with the session it buys.</summary>
+    /// <summary>The frame whose nonce has this challenge redeems the code. Once, in time; its MAC is erased. Commit it with the session it buys.</summary>
     public static Change Redeem(TenantId tenant, SecretHash code, string challenge) => new(
         "embed-code-redeem",
         """
-        UPDATE embed_codes SET used_at = {now}
+        UPDATE embed_codes SET used_at = {now}, mac = NULL
         WHERE code_hash = @code AND tenant = @tenant AND challenge = @challenge AND used_at IS NULL AND expires_at > {now}
         """,
         new { code = code.Hex, tenant = tenant.Value, challenge });
