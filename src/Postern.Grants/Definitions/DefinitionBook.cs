@@ -81,6 +81,45 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         return changed;
     }
 
+    /// <summary>Puts one definition of another room, where it differs or was made by somebody else.</summary>
+    public async Task PutAsync(TenantId tenant, SeedBody body, string actor, CancellationToken cancellation)
+    {
+        await PutAsync(tenant, body.Kind, body.Name, null, _ => body.Body, null, [], actor, cancellation);
+        Interlocked.Exchange(ref outdated, 1);
+    }
+
+    /// <summary>
+    /// Retires what this maker put for a tenant earlier and no longer names: each gets an empty revision with its event, and the sessions
+    /// that rest on it end in the same transaction. What somebody else made stays. Answers what was retired.
+    /// </summary>
+    /// <param name="tenant">Whose definitions.</param>
+    /// <param name="kept">What the maker still names, by kind and name; kinds that are absent are left alone.</param>
+    /// <param name="actor">The maker, for the event too.</param>
+    public async Task<IReadOnlyList<string>> RetireOthersAsync(
+        TenantId tenant, IReadOnlyDictionary<DefinitionKind, IReadOnlySet<string>> kept, string actor, CancellationToken cancellation)
+    {
+        var retired = new List<string>();
+        foreach (var (kind, names) in kept)
+        {
+            foreach (var row in await store.Definitions.CurrentAsync(tenant, kind, cancellation))
+            {
+                if (row.MadeBy != actor || row.IsRetired || names.Contains(row.Name))
+                    continue;
+                if (await RetireAsync(row, actor, cancellation))
+                    retired.Add(DefinitionRow.FeedKey(kind, row.Name));
+            }
+        }
+        return retired;
+    }
+
+    /// <summary>Retires one definition, whoever made it; false when there is none such in force, or somebody else changed it meanwhile.</summary>
+    public async Task<bool> RetireAsync(TenantId tenant, DefinitionKind kind, string name, string actor, CancellationToken cancellation) =>
+        await store.Definitions.CurrentAsync(tenant, kind, name, cancellation) is { IsRetired: false } row && await RetireAsync(row, actor, cancellation);
+
+    /// <summary>The tenants that this maker put and did not retire, as the store has them now.</summary>
+    public async Task<IReadOnlyList<TenantId>> TenantsOfMakerAsync(string actor, CancellationToken cancellation) =>
+        [.. (await store.Definitions.CurrentOfAllAsync(DefinitionKind.Tenant, cancellation)).Where(row => row.MadeBy == actor && !row.IsRetired).Select(row => row.Tenant)];
+
     /// <inheritdoc/>
     public void OnChanges(IReadOnlyList<ChangeRow> changes)
     {
@@ -102,7 +141,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         List<string> changed, string actor, CancellationToken cancellation)
     {
         var current = await store.Definitions.CurrentAsync(tenant, kind, name, cancellation);
-        if (current is not null && await IsAuthenticAsync(current, cancellation) && await SameAsync(current, secret, write, context, cancellation))
+        if (current is { IsRetired: false } && current.MadeBy == actor && await IsAuthenticAsync(current, cancellation) && await SameAsync(current, secret, write, context, cancellation))
             return;
 
         byte[]? sealedSecret = null;
@@ -113,15 +152,28 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         }
         var body = write(sealedSecret);
         var previous = current?.Revision ?? 0;
-        var mac = await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, previous + 1, body), cancellation);
+        var mac = await MacAsync(tenant, kind, name, previous + 1, body, actor, cancellation);
         var result = await store.CommitAsync(
-            DefinitionChanges.Put(tenant, kind, name, previous, body, mac),
+            DefinitionChanges.Put(tenant, kind, name, previous, body, mac, actor),
             new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
                 .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", previous + 1),
             null, cancellation);
         // Refused: another node put the same configuration in the same moment; it is there.
         if (result.Committed)
             changed.Add(DefinitionRow.FeedKey(kind, name));
+    }
+
+    private async Task<bool> RetireAsync(DefinitionRow row, string actor, CancellationToken cancellation)
+    {
+        var (tenant, kind, name, next) = (row.Tenant, row.Kind, row.Name, row.Revision + 1);
+        var mac = await MacAsync(tenant, kind, name, next, "", actor, cancellation);
+        var result = await store.CommitAsync(
+            DefinitionChanges.Retire(row, mac, actor),
+            new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
+                .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", next).With("retired", "yes"),
+            null, cancellation);
+        Interlocked.Exchange(ref outdated, 1);
+        return result.Committed;
     }
 
     private async Task<bool> SameAsync(
@@ -176,10 +228,10 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         {
             foreach (var row in await store.Definitions.CurrentOfAllAsync(kind, cancellation))
             {
-                if (await IsAuthenticAsync(row, cancellation))
-                    rows.Add(row);
-                else
+                if (!await IsAuthenticAsync(row, cancellation))
                     refused.Add((row.Tenant, row.Kind, row.Name));
+                else if (!row.IsRetired)
+                    rows.Add(row);
             }
         }
 
@@ -237,7 +289,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     private async Task<bool> IsAuthenticAsync(DefinitionRow row, CancellationToken cancellation)
     {
         var judged = await vault.VerifyMacAsync(
-            MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body), row.Mac, cancellation);
+            MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body, row.MadeBy), row.Mac, cancellation);
         if (judged.TryGet(out _, out var why))
             return true;
         if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
@@ -262,8 +314,18 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     private static MacContext MacContext(TenantId tenant, DefinitionKind kind, string name) =>
         Postern.Vault.MacContexts.Extension(tenant, "definition", "definitions", DefinitionRow.FeedKey(kind, name));
 
-    private static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body) =>
-        new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Written;
+    private async Task<byte[]> MacAsync(
+        TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy, CancellationToken cancellation) =>
+        await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, revision, body, madeBy), cancellation);
+
+    // Rows of the configuration are signed as they were when nobody else made any, so that older ones still fit.
+    private static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy)
+    {
+        var byConfiguration = madeBy == DefinitionRow.Configuration;
+        var fields = new CanonicalFields(byConfiguration ? "postern/definition-row/1" : "postern/definition-row/2")
+            .Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body);
+        return (byConfiguration ? fields : fields.Add(madeBy)).Written;
+    }
 
     [LoggerMessage(4101, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
     private static partial void RowRefused(ILogger log, TenantId tenant, string definition, long revision);

@@ -13,6 +13,9 @@ internal static class Configured
     /// <summary>Exit codes, the same for every verb.</summary>
     public const int Ok = 0, Failed = 1, BadConfiguration = 2;
 
+    /// <summary>Whoever runs the command, as events name them.</summary>
+    public static string Operator => "operator:" + Environment.UserName;
+
     /// <summary>How verbs print data.</summary>
     public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web)
     {
