@@ -94,6 +94,9 @@ internal static class Configured
         return null;
     }
 
+    /// <summary>Whether an option stands on the command line, whatever its value: validators run before values are known to be good.</summary>
+    public static bool IsGiven(CommandResult command, Option option) => command.GetResult(option) is { Implicit: false };
+
     private static string Text(ArgumentResult result) => result.Tokens[0].Value;
 
     private static T? Refuse<T>(ArgumentResult result, string what)

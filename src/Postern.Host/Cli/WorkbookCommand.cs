@@ -47,7 +47,7 @@ internal static class WorkbookCommand
         var command = new Command("publish", "Publishes workbook files, or makes the store say what the configuration says; running nodes take it over at once.") { files, tenant, config, frontEnd };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(files) is { Length: > 0 } && result.GetValue(tenant) is null)
+            if (result.GetResult(files) is { Tokens.Count: > 0 } && !Configured.IsGiven(result, tenant))
                 result.AddError("Name the tenant to publish the files for: --tenant TENANT.");
         });
         command.SetAction((result, cancellation) => Configured.RunAsync(result, config, async (settings, output) =>
