@@ -48,7 +48,7 @@ public readonly record struct OcsfClass(int ClassUid, int ActivityId, bool Succe
         EventKind.ProviderRevocationFailed or EventKind.ProviderCannotRevoke => new(3002, 2, false),
         EventKind.QueryStarted or EventKind.QueryFinished => new(6005, 4, true),
         EventKind.QueryRefused or EventKind.QueryFailed or EventKind.QueryCancelled or EventKind.QueryLost => new(6005, 4, false),
-        EventKind.DefinitionChanged or EventKind.WorkbookPublished => new(3004, 3, true),
+        EventKind.DefinitionChanged => new(3004, 3, true),
         EventKind.RowTampered or EventKind.RecordRefused => new(6003, 2, false),
         EventKind.TenantKeyCreated => new(6003, 1, true),
         EventKind.NodeStarted => new(6002, 3, true),

@@ -163,7 +163,7 @@ public sealed class GrantDesk
         if (current?.Revision != connection.Revision)
             return Changed("connection-changed", "The settings of this connection changed while the query was starting. Try again.");
         if (permitted.PolicyRevisions > 0
-            && (await store.Definitions.CurrentAsync(tenant, DefinitionKind.Policy, cancellation)).Sum(policy => policy.Revision) != permitted.PolicyRevisions)
+            && (await store.Definitions.CurrentAsync(tenant, DefinitionKind.Policy, cancellation)).Where(policy => !policy.IsRetired).Sum(policy => policy.Revision) != permitted.PolicyRevisions)
         {
             return Changed("policy-changed", "The row policies changed while the query was starting. Try again.");
         }

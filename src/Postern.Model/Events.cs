@@ -76,10 +76,8 @@ public enum EventKind
     QueryFailed = 503,
     /// <summary>A query was cancelled.</summary>
     QueryCancelled = 504,
-    /// <summary>A tenant, connection, policy or embed key got a new revision.</summary>
+    /// <summary>A tenant, connection, policy, embed key or workbook got a new revision, or was retired. (601 was never used.)</summary>
     DefinitionChanged = 600,
-    /// <summary>A workbook was published.</summary>
-    WorkbookPublished = 601,
     /// <summary>A stored row was refused because its MAC does not fit: somebody edited the database.</summary>
     RowTampered = 602,
     /// <summary>A sealed token did not open where it should have: moved, edited, or its connection changed.</summary>

@@ -9,10 +9,8 @@ namespace Postern.OAuth;
 /// <see cref="Metadata"/> → <see cref="Authorizations"/> → the browser → <see cref="CallbackParameters.Parse"/> →
 /// <see cref="Callbacks"/> → <see cref="Tokens"/> → <see cref="IdTokens"/>; signing in by OpenID Connect is the same way.
 /// </summary>
-public sealed class OAuthClient : IDisposable
+public sealed class OAuthClient
 {
-    private readonly Wire wire;
-
     /// <summary>Makes the client over the process's outgoing HTTP.</summary>
     /// <param name="outbound">Where connections come from.</param>
     /// <param name="chance">Where states, nonces and verifiers come from.</param>
@@ -22,7 +20,7 @@ public sealed class OAuthClient : IDisposable
     {
         options ??= new OAuthOptions();
         RequestTimeout = options.RequestTimeout;
-        wire = new Wire(outbound, time, options);
+        var wire = new Wire(outbound, time, options);
         Metadata = new MetadataSource(wire, time, options);
         Authorizations = new AuthorizationRequests(wire, chance, options);
         Callbacks = new CallbackJudge(options);
@@ -51,9 +49,6 @@ public sealed class OAuthClient : IDisposable
 
     /// <summary>Validates ID tokens.</summary>
     public IdTokenReader IdTokens { get; }
-
-    /// <inheritdoc/>
-    public void Dispose() => wire.Dispose();
 }
 
 /// <summary>Registration with a container.</summary>

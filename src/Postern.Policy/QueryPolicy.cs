@@ -114,6 +114,15 @@ public static class QueryPolicy
     }
 
     /// <summary>
+    /// Whether a published query is of any use to this viewer: permitted, and on a service connection none of its policies lets no row
+    /// through for want of an attribute. For lists; what is not listed may still be asked for, and gets no rows.
+    /// </summary>
+    /// <inheritdoc cref="Judge"/>
+    public static bool CanShowRows(Viewer viewer, WorkbookQuery? found, Connection? connection, IReadOnlyCollection<TablePolicy> current) =>
+        Judge(viewer, found, connection, current).TryGet(out var permitted, out _)
+        && permitted.Policies.All(stamp => current.All(policy => policy.Name != stamp.Name || policy.Rows.For(viewer.Subject) is not RowFilter.Nothing));
+
+    /// <summary>
     /// Judges a wish to send free SQL: a portal session, on a connection that allows it, under the person's own identity. Never on a
     /// service connection, whatever it says: free SQL would walk around the row policies there.
     /// </summary>

@@ -76,7 +76,7 @@ internal static class ConnectEndpoints
             return Problems.From(nobody);
         var confirmed = await flow.ConfirmAsync(session, body.Confirmation ?? "", context.RequestAborted);
         return confirmed.TryGet(out var grant, out var refused)
-            ? Results.Json(new ConfirmedBody(id, grant.Connection.Value, "connected", grant.Principal.Name), GatewayJson.Default.ConfirmedBody)
+            ? Results.Json(new ConfirmedBody(id, grant.Connection.Value, "connected", grant.Principal.Shown), GatewayJson.Default.ConfirmedBody)
             : Problems.From(refused);
     }
 

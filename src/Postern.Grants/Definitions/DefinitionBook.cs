@@ -84,6 +84,45 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         return changed;
     }
 
+    /// <summary>Puts one definition of another room, where it differs or was made by somebody else.</summary>
+    public async Task PutAsync(TenantId tenant, SeedBody body, string actor, CancellationToken cancellation)
+    {
+        await PutAsync(tenant, body.Kind, body.Name, null, _ => body.Body, null, [], actor, cancellation);
+        Interlocked.Exchange(ref outdated, 1);
+    }
+
+    /// <summary>
+    /// Retires what this maker put for a tenant earlier and no longer names: each gets an empty revision with its event, and the sessions
+    /// that rest on it end in the same transaction. What somebody else made stays. Answers what was retired.
+    /// </summary>
+    /// <param name="tenant">Whose definitions.</param>
+    /// <param name="kept">What the maker still names, by kind and name; kinds that are absent are left alone.</param>
+    /// <param name="actor">The maker, for the event too.</param>
+    public async Task<IReadOnlyList<string>> RetireOthersAsync(
+        TenantId tenant, IReadOnlyDictionary<DefinitionKind, IReadOnlySet<string>> kept, string actor, CancellationToken cancellation)
+    {
+        var retired = new List<string>();
+        foreach (var (kind, names) in kept)
+        {
+            foreach (var row in await store.Definitions.CurrentAsync(tenant, kind, cancellation))
+            {
+                if (row.MadeBy != actor || row.IsRetired || names.Contains(row.Name))
+                    continue;
+                if (await RetireAsync(row, actor, cancellation))
+                    retired.Add(DefinitionRow.FeedKey(kind, row.Name));
+            }
+        }
+        return retired;
+    }
+
+    /// <summary>Retires one definition, whoever made it; false when there is none such in force, or somebody else changed it meanwhile.</summary>
+    public async Task<bool> RetireAsync(TenantId tenant, DefinitionKind kind, string name, string actor, CancellationToken cancellation) =>
+        await store.Definitions.CurrentAsync(tenant, kind, name, cancellation) is { IsRetired: false } row && await RetireAsync(row, actor, cancellation);
+
+    /// <summary>The tenants that this maker put and did not retire, as the store has them now.</summary>
+    public async Task<IReadOnlyList<TenantId>> TenantsOfMakerAsync(string actor, CancellationToken cancellation) =>
+        [.. (await store.Definitions.CurrentOfAllAsync(DefinitionKind.Tenant, cancellation)).Where(row => row.MadeBy == actor && !row.IsRetired).Select(row => row.Tenant)];
+
     /// <inheritdoc/>
     public void OnChanges(IReadOnlyList<ChangeRow> changes)
     {
@@ -107,7 +146,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         var current = await store.Definitions.CurrentAsync(tenant, kind, name, cancellation);
         if (current is not null && await BelieveAsync(current, cancellation) is { } believed)
         {
-            if (await SameAsync(believed, secret, write, context, cancellation))
+            if (!believed.IsRetired && believed.MadeBy == actor && await SameAsync(believed, secret, write, context, cancellation))
                 return;
             current = believed;
         }
@@ -122,15 +161,29 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         var previous = current?.Revision ?? 0;
         // Above all that there ever were, not only above the one in force, which may be an old one that somebody put back.
         var next = await HighestAsync(tenant, kind, name, cancellation) + 1;
-        var mac = await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, next, body), cancellation);
+        var mac = await MacAsync(tenant, kind, name, next, body, actor, cancellation);
         var result = await store.CommitAsync(
-            DefinitionChanges.Put(tenant, kind, name, previous, next, body, mac),
+            DefinitionChanges.Put(tenant, kind, name, previous, next, body, mac, actor),
             new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
                 .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", next).With("sha256", DefinitionRow.DigestOf(body)),
             null, cancellation);
         // Refused: another node put the same configuration in the same moment; it is there.
         if (result.Committed)
             changed.Add(DefinitionRow.FeedKey(kind, name));
+    }
+
+    private async Task<bool> RetireAsync(DefinitionRow row, string actor, CancellationToken cancellation)
+    {
+        var (tenant, kind, name) = (row.Tenant, row.Kind, row.Name);
+        var next = await HighestAsync(tenant, kind, name, cancellation) + 1;
+        var mac = await MacAsync(tenant, kind, name, next, "", actor, cancellation);
+        var result = await store.CommitAsync(
+            DefinitionChanges.Retire(row, next, mac, actor),
+            new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
+                .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", next).With("sha256", DefinitionRow.DigestOf("")).With("retired", "yes"),
+            null, cancellation);
+        Interlocked.Exchange(ref outdated, 1);
+        return result.Committed;
     }
 
     private async Task<bool> SameAsync(
@@ -185,10 +238,10 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         {
             foreach (var row in await store.Definitions.CurrentOfAllAsync(kind, cancellation))
             {
-                if (await BelieveAsync(row, cancellation) is { } believed)
-                    rows.Add(believed);
-                else
+                if (await BelieveAsync(row, cancellation) is not { } believed)
                     refused.Add((row.Tenant, row.Kind, row.Name));
+                else if (!believed.IsRetired)
+                    rows.Add(believed);
             }
         }
 
@@ -247,7 +300,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     private async Task<DefinitionRow?> BelieveAsync(DefinitionRow row, CancellationToken cancellation)
     {
         var judged = await vault.VerifyMacAsync(
-            MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body), row.Mac, cancellation);
+            MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body, row.MadeBy), row.Mac, cancellation);
         if (!judged.TryGet(out _, out var why))
         {
             if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
@@ -292,8 +345,12 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     private static MacContext MacContext(TenantId tenant, DefinitionKind kind, string name) =>
         MacContexts.Definition(tenant, DefinitionRow.FeedKey(kind, name));
 
-    private static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body) =>
-        new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Written;
+    private async Task<byte[]> MacAsync(
+        TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy, CancellationToken cancellation) =>
+        await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, revision, body, madeBy), cancellation);
+
+    private static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy) =>
+        new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Add(madeBy).Written;
 
     [LoggerMessage(4101, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
     private static partial void RowRefused(ILogger log, TenantId tenant, string definition, long revision);

@@ -96,7 +96,9 @@ public sealed class SessionBook
         var result = await store.CommitAsync([EmbedCodeChanges.Redeem(tenant, hash, challenge), SessionChanges.Create(row)], opened, null, cancellation);
         if (result.Committed)
             return new OpenedSession(new Session(row, subject), cookie);
-        var why = issued.Challenge != challenge ? "nonce" : issued.ExpiresAt <= row.CreatedAt ? "late" : "used";
+        var why = issued.UsedAt is not null ? "used"
+            : issued.Challenge != challenge ? "nonce"
+            : issued.ExpiresAt <= await clock.NowAsync(cancellation) ? "late" : "retired";
         return await RefuseFrameAsync(tenant, subject.Key, why, cancellation);
     }
 

@@ -59,7 +59,7 @@ internal static class GrantsCommand
         {
             await using var rooms = PosternApplication.BuildRooms(settings);
             var revoked = await rooms.GetRequiredService<GrantDesk>().RevokeAsOperatorAsync(
-                result.GetValue(tenant)!.Value, new GrantId(result.GetValue(grant)), "operator:" + Environment.UserName, cancellation);
+                result.GetValue(tenant)!.Value, new GrantId(result.GetValue(grant)), Configured.Operator, cancellation);
             if (revoked)
                 await output.WriteLineAsync("Revoked.");
             else

@@ -123,18 +123,9 @@ public static class ConfigurationReader
 
     private static ImmutableArray<IPNetwork> Proxies(ConfigNode root)
     {
-        var networks = ImmutableArray.CreateBuilder<IPNetwork>();
-        foreach (var text in root.List("TrustedProxies"))
-        {
-            if (IPNetwork.TryParse(text, out var network))
-                networks.Add(network);
-            else if (IPAddress.TryParse(text, out var address))
-                networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
-            else
-                root.Report("TrustedProxies", $"{ConfigNode.Shown(text)} is no address or network.", "Write 10.0.0.5 or 10.0.0.0/24.");
-        }
+        var networks = Networks.Read(root, "TrustedProxies", "10.0.0.0/24");
         foreach (var everyone in networks.Where(network => network.PrefixLength == 0))
             root.Report("TrustedProxies", $"'{everyone}' is everybody: any client could say who it is.", "Name the proxies' own addresses.");
-        return networks.ToImmutable();
+        return networks;
     }
 }

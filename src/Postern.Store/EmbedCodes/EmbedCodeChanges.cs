@@ -27,14 +27,19 @@ public static class EmbedCodeChanges
             mac = code.Mac,
         });
 
-    /// <summary>The frame whose nonce has this challenge redeems the code. Once, in time; its MAC is erased. Commit it with the session it buys.</summary>
+    /// <summary>
+    /// The frame whose nonce has this challenge redeems the code. Once, in time, while the embed key that vouched for the person and the
+    /// workbook stand; its MAC is erased. Commit it with the session it buys.
+    /// </summary>
     public static Change Redeem(TenantId tenant, SecretHash code, string challenge) => new(
         "embed-code-redeem",
         """
         UPDATE embed_codes SET used_at = {now}, mac = NULL
         WHERE code_hash = @code AND tenant = @tenant AND challenge = @challenge AND used_at IS NULL AND expires_at > {now}
+            AND NOT EXISTS (SELECT 1 FROM definitions d WHERE d.tenant = embed_codes.tenant AND d.superseded_at IS NULL AND d.body = ''
+                AND (d.kind = @keyKind AND d.name = embed_codes.embed_key OR d.kind = @workbookKind AND d.name = embed_codes.workbook))
         """,
-        new { code = code.Hex, tenant = tenant.Value, challenge });
+        new { code = code.Hex, tenant = tenant.Value, challenge, keyKind = (int)DefinitionKind.EmbedKey, workbookKind = (int)DefinitionKind.Workbook });
 
     /// <summary>Forgets codes that ended an hour ago or earlier.</summary>
     public static Upkeep Prune() => new(

@@ -74,6 +74,27 @@ public static class SessionChanges
             RowCount.Any);
     }
 
+    /// <summary>
+    /// Ends all sessions that rest on a definition that is no longer in force; the feed names each. Null for a kind that no session rests
+    /// on. Never refused.
+    /// </summary>
+    internal static Change? EndAllThrough(TenantId tenant, DefinitionKind kind, string name)
+    {
+        var through = kind switch
+        {
+            DefinitionKind.Tenant => "tenant = @tenant AND ended_at IS NULL",
+            DefinitionKind.EmbedKey => "tenant = @tenant AND embed_key = @name AND ended_at IS NULL",
+            DefinitionKind.Workbook => "tenant = @tenant AND workbook = @name AND ended_at IS NULL",
+            _ => null,
+        };
+        return through is null ? null : new(
+            "session-end-through",
+            $"UPDATE sessions SET ended_at = {{now}}, mac = NULL WHERE {through}",
+            new { tenant = tenant.Value, name },
+            new FeedNotice(ChangeKind.Session, tenant, "", $"SELECT id_hash FROM sessions WHERE {through}"),
+            RowCount.Any);
+    }
+
     /// <summary>Forgets sessions that ended a day ago or earlier.</summary>
     public static Upkeep Prune() => new(
         "session-prune", "DELETE FROM sessions WHERE absolute_expires_at < {now} - 86400000", new { }, expected: RowCount.Any);

@@ -36,6 +36,19 @@ public sealed class DefinitionBookTests
     }
 
     [Fact]
+    public async Task AllowedNetworks_OfOneConnection_AreItsOwnOnEveryNode()
+    {
+        await using var rig = await Rig.StartAsync();
+        var lake = rig.Seed().Connections[0] with { AllowedNetworks = [System.Net.IPNetwork.Parse("10.20.0.0/16")] };
+        await rig.One.Desk.Definitions.SeedAsync(rig.Seed() with { Connections = [lake] }, "test", Rig.Cancellation);
+        var two = rig.AddNode("two");
+
+        Assert.Equal("10.20.0.0/16", Assert.Single((await two.ConnectionAsync(Rig.Lake)).AllowedNetworks).ToString());
+        Assert.Empty((await two.ConnectionAsync(Rig.Lake)).Authorization.AllowedNetworks);
+        Assert.Empty((await two.ConnectionAsync(Rig.Grace)).AllowedNetworks);
+    }
+
+    [Fact]
     public async Task DefinitionRow_EditedInTheDatabase_IsUnavailableAndOneEvent()
     {
         await using var rig = await Rig.StartAsync();
