@@ -149,8 +149,8 @@ public sealed class ConnectDesk
             return distrusted;
         if (binding is null || row.Binding != SecretHash.Of(binding))
             return await RefuseAsync(tenant, row, "other-browser", "This answer belongs to a connect that was started in another browser.", cancellation);
-        var used = await store.UpkeepAsync(ConnectChanges.Use(hash, SecretHash.Of(binding)), cancellation);
-        if (!used.Committed)
+        // Only as it was read and checked: a row that was used then has no MAC, and must not have become unused since.
+        if (row.Stage != ConnectStage.Redirected || !(await store.UpkeepAsync(ConnectChanges.Use(hash, SecretHash.Of(binding)), cancellation)).Committed)
             return await RefuseAsync(tenant, row, row.Stage == ConnectStage.Used ? "replayed" : "late", "This connect was finished already, or took too long. Start again.", cancellation);
 
         var connected = await definitions.ConnectionAsync(tenant, row.Connection, cancellation);
@@ -255,7 +255,8 @@ public sealed class ConnectDesk
             await store.RecordAsync(GrantFacts.Event(EventKind.RowTampered, waiting, edited.Code).With("table", "grants"), cancellation);
             waiting = null;
         }
-        for (var tries = 0; waiting is not null && tries < 3; tries++)
+        // Only as it was read and checked: one in another state has no MAC to go by.
+        for (var tries = 0; waiting is { State: GrantState.Unconfirmed } && tries < 3; tries++)
         {
             List<Change> changes = [];
             var mac = await macs.OfAsync(waiting with { State = GrantState.Active, Confirmation = null }, cancellation);

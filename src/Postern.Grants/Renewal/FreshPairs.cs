@@ -51,15 +51,29 @@ internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, RowMacs
             return CommitResult.Ok;
 
         var late = GrantFacts.Event(EventKind.RenewalAbandoned, row, "late-answer") with { Generation = next };
-        // Taken over, and the grant stands: to revoke a refresh token ends its whole family (RFC 7009 section 2.1), and with it the pair
-        // that was stored. So the access token alone is told; the refresh token, which only this process ever held, is wiped.
-        if (now?.State == GrantState.Active)
-            pair = pair with { Refresh = null };
+        if (ToldFrom(now, claim.Connection) is not { } notBefore)
+            return await store.CommitAsync([], late);
         return await store.CommitAsync(
             [RevocationChanges.Enqueue(new RevocationRow(
-                chance.NewId(), row.Subject, row.Connection, row.Id, next, row.ConnectionDigest, pair.Refresh, pair.Access, pair.AccessExpiresAt))],
+                chance.NewId(), row.Subject, row.Connection, row.Id, next, row.ConnectionDigest, pair.Refresh, pair.Access, pair.AccessExpiresAt)
+            { NotBefore = notBefore })],
             late);
     }
+
+    /// <summary>
+    /// From when the provider may be told of a pair that came too late; null for never. To revoke one token of a family ends all of it
+    /// with many providers (RFC 7009 section 2.1), so what the grant still lives on must not be of the same family, or must be over.
+    /// </summary>
+    private static DateTimeOffset? ToldFrom(GrantRow? now, Connection connection) => now switch
+    {
+        // Client credentials make no family, and a grant that is over has nothing to lose.
+        not { State: GrantState.Active } => DateTimeOffset.UnixEpoch,
+        _ when connection.Identity == IdentityMode.Service => DateTimeOffset.UnixEpoch,
+        // Never renewed again: over with its access token.
+        { Reason: ReconnectReason.Uncertain } => now.AccessExpiresAt,
+        // Renewed by whoever took over. The late pair was in this process only, and is wiped.
+        _ => null,
+    };
 
     private async Task<T> KeepTryingAsync<T>(Func<Task<T>> write)
     {

@@ -222,6 +222,62 @@ public sealed class ConnectDeskTests
         Assert.Equal(0, rig.Authority.TokenRequests);
     }
 
+    [Fact]
+    public async Task Callback_WhoseUseIsTakenBackInTheDatabase_SendsNoSecondCode()
+    {
+        await using var rig = await Rig.StartAsync();
+        var redirect = await RedirectAsync(rig, await rig.One.SignInAsync());
+        using (await FirstAsync())
+            Assert.Equal(1, await rig.SqlAsync("UPDATE pending_connects SET stage = 1"));
+
+        Assert.Equal("connect-tampered", (await ExchangeAsync(rig, redirect)).Refused(RefusalKind.Untrusted).Code);
+
+        Assert.Equal(1, rig.Authority.TokenRequests);
+        Assert.Equal("pending_connects", Assert.Single(rig.One.Events.Of(EventKind.RowTampered)).Facts["table"]);
+
+        async Task<FreshTokens> FirstAsync() => (await ExchangeAsync(rig, redirect)).Value();
+    }
+
+    [Fact]
+    public async Task Popup_OfAConnectEditedInTheDatabase_SaysNothingAndGoesNoFurther()
+    {
+        await using var rig = await Rig.StartAsync();
+        var handle = (await BeginAsync(rig, await rig.One.SignInAsync())).Handle.Reveal();
+        Assert.Equal(1, await rig.SqlAsync("UPDATE pending_connects SET subject_id = 'ben', host_display = 'Somebody else'"));
+
+        (await rig.One.Desk.Connects.IntroduceAsync(Rig.Acme, handle, Rig.Cancellation)).Refused(RefusalKind.Untrusted);
+        (await rig.One.Desk.Connects.RedirectAsync(Rig.Acme, handle, null, Rig.Cancellation)).Refused(RefusalKind.Untrusted);
+
+        Assert.Equal(2, rig.One.Events.Of(EventKind.RowTampered).Count);
+        Assert.Empty(rig.One.Events.Of(EventKind.ConnectRedirected));
+    }
+
+    [Fact]
+    public async Task Confirm_OfAGrantMovedToTheThiefsSessionInTheDatabase_IsRefused()
+    {
+        await using var rig = await Rig.StartAsync();
+        var kept = await KeepAsync(rig, await rig.One.SignInAsync());
+        var thief = await rig.One.SignInAsync(Rig.Ben);
+        Assert.Equal(1, await rig.SqlAsync("UPDATE grants SET subject_id = 'ben', session_hash = @session", new { session = thief.Id.Hex }));
+
+        (await ConfirmAsync(rig, thief, kept)).Refused(RefusalKind.Forbidden);
+
+        Assert.Equal("grants", Assert.Single(rig.One.Events.Of(EventKind.RowTampered)).Facts["table"]);
+        Assert.Equal(GrantState.Unconfirmed, (await rig.RowAsync(kept.Grant)).State);
+    }
+
+    [Fact]
+    public async Task Grant_ConfirmedByEditingTheDatabase_GivesNoLease()
+    {
+        await using var rig = await Rig.StartAsync();
+        var kept = await KeepAsync(rig, await rig.One.SignInAsync());
+        Assert.Equal(1, await rig.SqlAsync("UPDATE grants SET state = 1, active_slot = slot, confirmation_hash = NULL"));
+
+        (await rig.One.LeaseAsync(Rig.Lake)).Refused(RefusalKind.ReconnectRequired);
+
+        Assert.Equal(kept.Grant, Assert.Single(rig.One.Events.Of(EventKind.RowTampered)).Grant);
+    }
+
     [Theory]
     [InlineData("https://acme.test/oauth/callback")]
     [InlineData("https://acme.test/oauth/callback/grace")]
