@@ -40,7 +40,7 @@ public readonly record struct OcsfClass(int ClassUid, int ActivityId, bool Succe
         EventKind.TokensIssued => new(3002, 3, true),
         EventKind.GrantConfirmed => new(3005, 1, true),
         EventKind.GrantAbandoned => new(3005, 2, true),
-        EventKind.AgreementAccepted => new(3005, 99, true),
+        EventKind.AgreementAccepted or EventKind.RevocationLifted => new(3005, 99, true),
         EventKind.RenewalClaimed or EventKind.RenewalSending or EventKind.TokensRenewed or EventKind.RenewalAbandoned => new(3002, 5, true),
         EventKind.RenewalFailed or EventKind.RenewalUncertain => new(3002, 5, false),
         EventKind.GrantEnded or EventKind.GrantRevoked => new(3005, 2, true),

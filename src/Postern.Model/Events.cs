@@ -64,6 +64,8 @@ public enum EventKind
     ProviderRevocationFailed = 402,
     /// <summary>The authorization server has no revocation endpoint.</summary>
     ProviderCannotRevoke = 403,
+    /// <summary>An operator lifted the revocation of a service connection's grant: a new one may be made.</summary>
+    RevocationLifted = 404,
     /// <summary>A query was refused before any token was opened.</summary>
     QueryRefused = 500,
     /// <summary>A query is about to run: written before the token is opened.</summary>
@@ -133,6 +135,6 @@ public sealed record AuditEvent(EventKind Kind, TenantId Tenant)
 /// <summary>A listener of events: the log and the metrics. The audit trail is written by the store, in the same transaction.</summary>
 public interface IEventListener
 {
-    /// <summary>Called after the event was committed; must not block or throw.</summary>
+    /// <summary>Called after the event was committed; must not block. What it throws is logged and reaches nobody else.</summary>
     void On(AuditEvent committed);
 }

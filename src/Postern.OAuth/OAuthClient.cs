@@ -19,6 +19,7 @@ public sealed class OAuthClient
     public OAuthClient(OutboundHttp outbound, IChance chance, TimeProvider time, OAuthOptions? options = null)
     {
         options ??= new OAuthOptions();
+        RequestTimeout = options.RequestTimeout;
         var wire = new Wire(outbound, time, options);
         Metadata = new MetadataSource(wire, time, options);
         Authorizations = new AuthorizationRequests(wire, chance, options);
@@ -27,6 +28,9 @@ public sealed class OAuthClient
         Revocations = new RevocationEndpoint(wire, options);
         IdTokens = new IdTokenReader(wire, time, options);
     }
+
+    /// <summary>The time that one exchange with a server may take, as the options say; whoever sets deadlines for requests adds to this.</summary>
+    public TimeSpan RequestTimeout { get; }
 
     /// <summary>What authorization servers say of themselves.</summary>
     public MetadataSource Metadata { get; }

@@ -127,5 +127,5 @@ public sealed class DefinitionAndOutboxTests
     }
 
     private static IReadOnlyList<Change> Put(long previous, string body) =>
-        DefinitionChanges.Put(Given.Tenant, DefinitionKind.Policy, "states", previous, body, [1]);
+        DefinitionChanges.Put(Given.Tenant, DefinitionKind.Policy, "states", previous, previous + 1, body, [1]);
 }

@@ -10,7 +10,7 @@ namespace Postern.Grants.Renewal;
 /// Keeps a renewed pair before anybody uses it. At first it exists at the authorization server and in this process only, so a store
 /// or key store that fails for a moment is asked again and again.
 /// </summary>
-internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, IChance chance, TimeProvider time, GrantOptions options)
+internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, RowMacs macs, IChance chance, TimeProvider time, GrantOptions options)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
@@ -29,9 +29,11 @@ internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, IChance
             if (tokens.Scope is { } scopes)
                 pair = pair with { Scopes = string.Join(' ', scopes) };
 
+            var after = row with { Generation = next, Scopes = pair.Scopes ?? row.Scopes };
+            var mac = await KeepTryingAsync(() => macs.OfAsync(after, CancellationToken.None).AsTask());
             var renewed = GrantFacts.Event(EventKind.TokensRenewed, row) with { Generation = next };
             var result = await KeepTryingAsync(() => store.CommitAsync(
-                [RenewalChanges.StoreRenewed(row.Subject.Tenant, row.Id, fence, next, pair)],
+                [RenewalChanges.StoreRenewed(row.Subject.Tenant, row.Id, fence, next, pair, mac)],
                 renewed.With("expires", pair.AccessExpiresAt.ToUnixTimeSeconds())));
             if (!result.Committed)
                 await KeepTryingAsync(() => DropAsync(claim, pair with { Refresh = tokens.Refresh is null ? null : pair.Refresh }));
@@ -49,10 +51,10 @@ internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, IChance
             return CommitResult.Ok;
 
         var late = GrantFacts.Event(EventKind.RenewalAbandoned, row, "late-answer") with { Generation = next };
-        // Taken over, and the grant stands: to revoke one token of a family ends all of it with many providers (RFC 7009 section 2.1),
-        // so a pair that only this process ever held is wiped and not told.
+        // Taken over, and the grant stands: to revoke a refresh token ends its whole family (RFC 7009 section 2.1), and with it the pair
+        // that was stored. So the access token alone is told; the refresh token, which only this process ever held, is wiped.
         if (now?.State == GrantState.Active)
-            return await store.CommitAsync([], late);
+            pair = pair with { Refresh = null };
         return await store.CommitAsync(
             [RevocationChanges.Enqueue(new RevocationRow(
                 chance.NewId(), row.Subject, row.Connection, row.Id, next, row.ConnectionDigest, pair.Refresh, pair.Access, pair.AccessExpiresAt))],

@@ -10,10 +10,16 @@ namespace Postern.Host.Cli;
 /// <summary><c>postern audit verify|export</c>.</summary>
 internal static class AuditCommand
 {
-    private sealed record Verdict(string Log, bool Valid, long Checked, long Size, string Position, ChainFault? Fault, long? BadIndex)
+    private sealed record Verified(string Log, ChainReport Report, IReadOnlyList<StandingFault> Standing)
     {
-        public static Verdict Of(string log, ChainReport report) =>
-            new(log, report.IsValid, report.Checked, report.Head.Size, report.Head.ToString(), report.Fault, report.BadIndex);
+        public bool IsValid => Report.IsValid && Standing.Count == 0;
+    }
+
+    private sealed record Verdict(string Log, bool Valid, long Checked, long Size, string Position, ChainFault? Fault, long? BadIndex, string[]? Standing)
+    {
+        public static Verdict Of(Verified one) => new(
+            one.Log, one.IsValid, one.Report.Checked, one.Report.Head.Size, one.Report.Head.ToString(), one.Report.Fault, one.Report.BadIndex,
+            one.Standing.Count == 0 ? null : [.. one.Standing.Select(fault => fault.ToString())]);
     }
 
     public static Command Create() => new("audit", "Verifies and exports the audit trail.") { Verify(), Export() };
@@ -25,7 +31,7 @@ internal static class AuditCommand
         var file = new Option<FileInfo>("--file") { Description = "Verify this export instead of the database; needs nothing else." }.AcceptExistingOnly();
         var known = KnownOption();
         var json = Configured.JsonOption();
-        var command = new Command("verify", "Checks that no event was changed, removed, added or moved. Exit code 1 names the first bad index.") { config, tenant, file, known, json };
+        var command = new Command("verify", "Checks that no event was changed, removed, added or moved, and that what is in force is what the log says last. Exit code 1 names the first bad index.") { config, tenant, file, known, json };
         command.Validators.Add(result =>
         {
             if (Configured.IsGiven(result, known) && !Configured.IsGiven(result, tenant) && !Configured.IsGiven(result, file))
@@ -42,15 +48,16 @@ internal static class AuditCommand
                     var logs = result.GetValue(tenant) is { } one
                         ? [one]
                         : settings.Tenants.Select(definition => definition.Tenant.Id).Append(TenantId.Parse("postern"));
-                    var reports = new List<(string, ChainReport)>();
+                    var standing = rooms.GetRequiredService<StandingVerifier>();
+                    var reports = new List<Verified>();
                     foreach (var log in logs)
-                        reports.Add((log.Value, await reader.VerifyAsync(log, result.GetValue(known), cancellation)));
+                        reports.Add(new(log.Value, await reader.VerifyAsync(log, result.GetValue(known), cancellation), await standing.VerifyAsync(log, cancellation)));
                     return await PrintAsync(output, reports, result.GetValue(json));
                 });
             }
             await using var input = export.OpenRead();
             return await PrintAsync(
-                result.InvocationConfiguration.Output, [(export.Name, await AuditExport.VerifyAsync(input, result.GetValue(known), cancellation))], result.GetValue(json));
+                result.InvocationConfiguration.Output, [new(export.Name, await AuditExport.VerifyAsync(input, result.GetValue(known), cancellation), [])], result.GetValue(json));
         });
         return command;
     }
@@ -98,13 +105,17 @@ internal static class AuditCommand
         return command;
     }
 
-    private static async Task<int> PrintAsync(TextWriter output, IReadOnlyList<(string Log, ChainReport Report)> reports, bool json)
+    private static async Task<int> PrintAsync(TextWriter output, IReadOnlyList<Verified> reports, bool json)
     {
         if (json)
-            await output.WriteLineAsync(JsonSerializer.Serialize(reports.Select(one => Verdict.Of(one.Log, one.Report)), Configured.Json));
+            await output.WriteLineAsync(JsonSerializer.Serialize(reports.Select(Verdict.Of), Configured.Json));
         else
-            foreach (var (log, report) in reports)
-                await output.WriteLineAsync($"{log}: {report}");
-        return reports.All(one => one.Report.IsValid) ? Configured.Ok : Configured.Failed;
+            foreach (var one in reports)
+            {
+                await output.WriteLineAsync($"{one.Log}: {one.Report}");
+                foreach (var fault in one.Standing)
+                    await output.WriteLineAsync($"{one.Log}: {fault}");
+            }
+        return reports.All(one => one.IsValid) ? Configured.Ok : Configured.Failed;
     }
 }

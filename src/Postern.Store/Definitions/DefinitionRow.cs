@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Postern.Model;
 
 namespace Postern.Store;
@@ -47,6 +49,9 @@ public sealed record DefinitionRow(
 
     /// <summary>The key that the feed names this definition by, such as <c>connection/lakehouse</c>.</summary>
     public static string FeedKey(DefinitionKind kind, string name) => $"{Word(kind)}/{name}";
+
+    /// <summary>The SHA-256 of a body in lower-case hex, as <see cref="EventKind.DefinitionChanged"/> tells it.</summary>
+    public static string DigestOf(string body) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body)));
 
     private static string Word(DefinitionKind kind) => kind switch
     {

@@ -7,8 +7,9 @@ public static class QueryRunChanges
 {
     /// <summary>
     /// Starts a run. One statement asks again for all that the decision rested on; refused when the session ended, the grant is not
-    /// active in this generation, it is not this person's (nor the tenant's own <c>service</c> grant), the connection has a newer
-    /// revision or was retired, or the workbook was retired. So no query starts after a revocation committed, on any node, whatever a cache believed.
+    /// active in this generation and under the MAC it was checked with, it is not this person's (nor the tenant's own <c>service</c>
+    /// grant), the connection or, where they count, the policies have newer revisions, or the connection or the workbook was retired.
+    /// So no query starts after a revocation committed, on any node, whatever a cache believed.
     /// </summary>
     public static Change Start(NewQueryRun run) => new(
         "query-start",
@@ -25,7 +26,10 @@ public static class QueryRunChanges
             AND s.id_hash = @session AND s.subject_authority = @authority AND s.subject_id = @subjectId
             AND s.ended_at IS NULL AND s.idle_expires_at > {now} AND s.absolute_expires_at > {now}
             AND ((g.subject_authority = s.subject_authority AND g.subject_id = s.subject_id) OR g.subject_authority = @service)
+            AND g.mac = @grantMac
             AND d.kind = @definitionKind AND d.revision = @revision AND d.superseded_at IS NULL AND d.body <> ''
+            AND (@policies = 0 OR @policies = (SELECT SUM(p.revision) FROM definitions p
+                WHERE p.tenant = g.tenant AND p.kind = @policyKind AND p.superseded_at IS NULL AND p.body <> ''))
             AND NOT EXISTS (SELECT 1 FROM definitions w WHERE w.tenant = s.tenant AND w.kind = @workbookKind AND w.name = @workbook
                 AND w.superseded_at IS NULL AND w.body = '')
         """,
@@ -46,7 +50,10 @@ public static class QueryRunChanges
             node = run.Node,
             nodeBoot = run.NodeBoot.ToString("D"),
             service = SubjectKey.Service(run.Subject.Tenant).Authority,
+            grantMac = run.GrantMac,
+            policies = run.PolicyRevisions,
             definitionKind = (int)DefinitionKind.Connection,
+            policyKind = (int)DefinitionKind.Policy,
             workbookKind = (int)DefinitionKind.Workbook,
         });
 

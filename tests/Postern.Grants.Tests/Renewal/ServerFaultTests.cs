@@ -1,4 +1,5 @@
 using Postern.Grants.Renewal;
+using Postern.Grants.Revocation;
 using Postern.Grants.Tests.Support;
 using Postern.Model;
 
@@ -243,10 +244,10 @@ public sealed class ServerFaultTests
     }
 
     [Fact]
-    public async Task LateAnswer_WhileTheGrantStands_IsWipedWithoutEndingTheFamily()
+    public async Task LateAnswer_WhileTheGrantStands_HasItsAccessTokenRevokedAndKeepsTheFamily()
     {
         await using var rig = await Rig.StartAsync(NotLong);
-        var (id, _) = await rig.GrantAsync(Rig.Lake);
+        var (id, family) = await rig.GrantAsync(Rig.Lake);
         rig.Clock.Advance(TimeSpan.FromMinutes(55));
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var hold = new TaskCompletionSource();
@@ -261,7 +262,9 @@ public sealed class ServerFaultTests
         Assert.Equal(1, (await rig.PumpAsync(renewing)).Value().Generation);
         Assert.Equal((GrantState.Active, ReconnectReason.Uncertain), (await rig.RowAsync(id)).Standing());
         Assert.Equal("late-answer", Assert.Single(rig.One.Events.Of(EventKind.RenewalAbandoned)).Code);
-        Assert.Empty(await rig.One.Store.Revocations.DueAsync(10, Rig.Cancellation));
+        // To revoke its refresh token would end the family, and the grant with it.
+        await rig.One.Get<Revoker>().TellAsync(Rig.Cancellation);
+        Assert.Equal([family.Access], rig.Authority.Revoked);
     }
 }
 
