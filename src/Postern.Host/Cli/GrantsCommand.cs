@@ -15,7 +15,7 @@ internal static class GrantsCommand
 
     private sealed record Line(Guid Id, string Subject, string Connection, GrantState State, ReconnectReason? Reason, int Generation, string Principal, string Scopes, DateTimeOffset? LastUsedAt);
 
-    public static Command Create() => new("grants", "Lists and revokes grants.") { List(), Revoke(), Lift() };
+    public static Command Create() => new("grants", "Lists and revokes grants, and lifts revocations.") { List(), Revoke(), Lift() };
 
     private static Command List()
     {

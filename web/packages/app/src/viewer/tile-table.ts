@@ -41,7 +41,7 @@ export class TileTable extends LitElement {
       .sort .icon { display: none; }
       [aria-sort="ascending"] .icon, [aria-sort="descending"] .icon { display: block; }
       td { padding: 0 0.6rem; }
-      tbody td { max-inline-size: 34cqi; }
+      tbody td { max-inline-size: 30cqi; }
     }
     @container (max-width: 24rem) {
       table { font-size: 0.8125rem; }
