@@ -47,6 +47,15 @@ public sealed record GrantOptions
     /// <value>A node that was silent for this long is dead, and its query runs are closed as lost; 30 s.</value>
     public TimeSpan NodeSilence { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <value>Queries of this node that wait for a renewal at the same time; one more is refused with <c>Retry-After</c>; 10,000.</value>
+    public int WaitersAtMost { get; init; } = 10_000;
+
+    /// <value>Renewals that wait for their place under the cap of one authorization server; 256.</value>
+    public int IssuerQueue { get; init; } = 256;
+
+    /// <value>Failures in a row after which an authorization server gets no requests for a while; 5.</value>
+    public int IssuerFailures { get; init; } = 5;
+
     /// <value>Where provider profiles come from; the presets.</value>
     internal Func<string, ProviderProfile?> Profiles { get; init; } = ProviderProfile.Find;
 

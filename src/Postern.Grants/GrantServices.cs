@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Postern.Grants.Connects;
 using Postern.Grants.Definitions;
 using Postern.Grants.Leases;
+using Postern.Grants.Pacing;
 using Postern.Grants.Renewal;
 using Postern.Grants.Revocation;
 using Postern.Grants.Sessions;
@@ -29,6 +30,7 @@ public static class GrantServices
         services.AddSingleton<TokenSealer>();
         services.AddSingleton<NodeIdentity>();
         services.AddSingleton<FeedWatch>();
+        services.AddSingleton<IssuerGates>();
         services.AddSingleton<FreshPairs>();
         services.AddSingleton<RenewalAttempt>();
         services.AddSingleton<Renewer>();
@@ -54,10 +56,10 @@ public static class GrantServices
             provider.GetRequiredService<IChance>(), options));
         services.AddSingleton(provider => new SignInDesk(
             provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<OAuthClient>(),
-            provider.GetRequiredService<SteadyClock>(), provider.GetRequiredService<IChance>()));
+            provider.GetRequiredService<IssuerGates>(), provider.GetRequiredService<SteadyClock>(), provider.GetRequiredService<IChance>()));
         services.AddSingleton(provider => new ConnectDesk(
             provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<RowMacs>(),
-            provider.GetRequiredService<OAuthClient>(),
+            provider.GetRequiredService<OAuthClient>(), provider.GetRequiredService<IssuerGates>(),
             provider.GetRequiredService<DefinitionBook>(), provider.GetRequiredService<TokenSealer>(), provider.GetRequiredService<SteadyClock>(),
             provider.GetRequiredService<IChance>(), options));
         services.AddSingleton(provider => new GrantDesk(

@@ -31,6 +31,12 @@ public sealed record ProviderProfile(
     ImmutableArray<ScopeMeaning> Scopes,
     ImmutableArray<string> QueryScopes)
 {
+    /// <summary>The cap of a server whose own limit is not known.</summary>
+    public const int DefaultTokenRequestsPerMinute = 1200;
+
+    /// <value>Token requests that all nodes together send to one authorization server in a minute; 1,200.</value>
+    public int TokenRequestsPerMinute { get; init; } = DefaultTokenRequestsPerMinute;
+
     /// <summary>What a scope reaches, or a sentence that says it is unknown here.</summary>
     public string Reaches(string scope)
     {

@@ -1,4 +1,5 @@
 using Postern.Grants.Definitions;
+using Postern.Grants.Pacing;
 using Postern.Grants.Renewal;
 using Postern.Grants.Sessions;
 using Postern.Model;
@@ -20,6 +21,7 @@ public sealed class ConnectDesk
     private readonly TokenVault vault;
     private readonly RowMacs macs;
     private readonly OAuthClient oauth;
+    private readonly IssuerGates gates;
     private readonly DefinitionBook definitions;
     private readonly TokenSealer sealer;
     private readonly SteadyClock clock;
@@ -27,13 +29,14 @@ public sealed class ConnectDesk
     private readonly GrantOptions options;
 
     internal ConnectDesk(
-        PosternStore store, TokenVault vault, RowMacs macs, OAuthClient oauth, DefinitionBook definitions, TokenSealer sealer, SteadyClock clock, IChance chance,
-        GrantOptions options)
+        PosternStore store, TokenVault vault, RowMacs macs, OAuthClient oauth, IssuerGates gates, DefinitionBook definitions, TokenSealer sealer,
+        SteadyClock clock, IChance chance, GrantOptions options)
     {
         this.store = store;
         this.vault = vault;
         this.macs = macs;
         this.oauth = oauth;
+        this.gates = gates;
         this.definitions = definitions;
         this.sealer = sealer;
         this.clock = clock;
@@ -172,7 +175,11 @@ public sealed class ConnectDesk
                 return await RefuseCallbackAsync(row, distrust, cancellation);
 
             // The code, once. From here on the caller hanging up must not lose an issued token.
+            if (!(await gates.EnterAsync(connection.Authorization, Urgency.Person)).TryGet(out var passage, out var pause))
+                return await RefuseExchangeAsync(row, connection, pause.Code, RefusalKind.AuthorizationServerUnavailable, cancellation);
+            using var passing = passage;
             var answer = await oauth.Tokens.ExchangeAsync(callback, connection.Authorization, CancellationToken.None);
+            passage.Heard(answer);
             if (answer is not TokenAnswer.Issued { Tokens: var tokens })
                 return await RefuseExchangeAsync(row, connection, answer, cancellation);
             return await IdentifyAsync(row, connection, callback, tokens);
@@ -317,18 +324,18 @@ public sealed class ConnectDesk
             : distrust with { Connection = row.Connection };
     }
 
-    private async Task<Refusal> RefuseExchangeAsync(PendingConnectRow row, Connection connection, TokenAnswer answer, CancellationToken cancellation)
+    private Task<Refusal> RefuseExchangeAsync(PendingConnectRow row, Connection connection, TokenAnswer answer, CancellationToken cancellation) => answer switch
     {
-        var code = answer switch
-        {
-            TokenAnswer.Rejected rejected => rejected.Error,
-            TokenAnswer.Unavailable unavailable => unavailable.Kind.ToString(),
-            _ => "unknown",
-        };
+        TokenAnswer.Rejected rejected => RefuseExchangeAsync(row, connection, rejected.Error, RefusalKind.Untrusted, cancellation),
+        TokenAnswer.Unavailable unavailable =>
+            RefuseExchangeAsync(row, connection, unavailable.Kind.ToString(), RefusalKind.AuthorizationServerUnavailable, cancellation),
+        _ => RefuseExchangeAsync(row, connection, "unknown", RefusalKind.Untrusted, cancellation),
+    };
+
+    private async Task<Refusal> RefuseExchangeAsync(PendingConnectRow row, Connection connection, string code, RefusalKind kind, CancellationToken cancellation)
+    {
         await store.RecordAsync(Event(EventKind.ConnectRefused, row) with { Code = "exchange-" + code }, cancellation);
-        return new Refusal(
-            answer is TokenAnswer.Unavailable ? RefusalKind.AuthorizationServerUnavailable : RefusalKind.Untrusted,
-            $"The sign-in service of {connection.DisplayName} did not finish the connection. Nothing was stored; start again.")
+        return new Refusal(kind, $"The sign-in service of {connection.DisplayName} did not finish the connection. Nothing was stored; start again.")
         { Code = "exchange-" + code, Connection = connection.Id };
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postern.Grants.Definitions;
+using Postern.Grants.Pacing;
 using Postern.Model;
 using Postern.Store;
 
@@ -12,7 +13,7 @@ namespace Postern.Grants.Renewal;
 /// known.
 /// </summary>
 internal sealed partial class BackgroundRenewer(
-    PosternStore store, Renewer renewer, DefinitionBook definitions, SteadyClock clock, IChance chance, TimeProvider time, GrantOptions options,
+    PosternStore store, Renewer renewer, IssuerGates gates, DefinitionBook definitions, SteadyClock clock, IChance chance, TimeProvider time, GrantOptions options,
     ILogger<BackgroundRenewer> log) : BackgroundService
 {
     private const int Batch = 256;
@@ -36,53 +37,62 @@ internal sealed partial class BackgroundRenewer(
     /// <summary>One turn: everything that is due now.</summary>
     internal async Task RenewAsync(CancellationToken cancellation)
     {
+        var connections = (await definitions.ConnectionsAsync(cancellation)).ToDictionary(connection => (connection.Tenant, connection.Id));
         // How long after its last use a grant is kept fresh: the list contains what any connection asks for.
-        var freshFor = (await definitions.ConnectionsAsync(cancellation))
-            .ToDictionary(connection => (connection.Tenant, connection.Id), connection => connection.Lifetimes.KeepFreshAfterUse);
-        var longest = freshFor.Values.DefaultIfEmpty().Max();
+        var longest = connections.Values.Select(connection => connection.Lifetimes.KeepFreshAfterUse).DefaultIfEmpty().Max();
         var now = await clock.NowAsync(cancellation);
         var lost = await store.Grants.ExpiredSendingAsync(Batch, cancellation);
         var ended = await store.Grants.EndedUncertainAsync(Batch, cancellation);
+        await EachAsync(lost.Select(row => (row, RenewalNeed.InTime)).Concat(ended.Select(row => (row, RenewalNeed.ToUse))), EnsureAsync, cancellation);
 
         // A server that does not answer is asked for a few grants in a turn, however many wait for it, and holds up nobody else's.
-        var silent = new ConcurrentDictionary<(TenantId, ConnectionId), bool>();
-        await RenewAsync(lost.Select(row => (row, RenewalNeed.InTime)).Concat(ended.Select(row => (row, RenewalNeed.ToUse))), silent, cancellation);
-
-        // To the last page: grants that are passed over, because their server is silent or their connection asks for less, hold up none behind them.
+        var silent = new ConcurrentDictionary<string, bool>();
+        // To the last page: grants that are passed over, because their server is silent or full or their connection asks for less, hold up none behind them.
         IReadOnlyList<GrantRow> page;
         GrantRow? last = null;
         do
         {
             page = await store.Grants.DueForRenewalAsync(longest, last, Batch, cancellation);
             last = page.Count > 0 ? page[^1] : null;
-            var due = page.Where(row => row.LastUsedAt >= now - freshFor.GetValueOrDefault((row.Subject.Tenant, row.Connection)));
-            await RenewAsync(due.Select(row => (row, RenewalNeed.InTime)), silent, cancellation);
+            await EachAsync(page.SelectMany(Due), RenewDueAsync, cancellation);
         }
         while (page.Count == Batch);
-    }
 
-    private Task RenewAsync(
-        IEnumerable<(GrantRow Row, RenewalNeed Need)> work, ConcurrentDictionary<(TenantId, ConnectionId), bool> silent, CancellationToken cancellation) =>
-        Parallel.ForEachAsync(
-            work,
-            new ParallelOptions { MaxDegreeOfParallelism = options.BackgroundRenewals, CancellationToken = cancellation },
-            async (one, token) => await RenewAsync(one.Row, one.Need, silent, token));
-
-    private async Task RenewAsync(GrantRow row, RenewalNeed need, ConcurrentDictionary<(TenantId, ConnectionId), bool> silent, CancellationToken cancellation)
-    {
-        var place = (row.Subject.Tenant, row.Connection);
-        if (silent.ContainsKey(place))
-            return;
-        try
+        IEnumerable<(GrantRow, Connection)> Due(GrantRow row)
         {
-            var ensured = await renewer.EnsureAsync(row.Subject.Tenant, row.Id, need, cancellation);
+            if (connections.TryGetValue((row.Subject.Tenant, row.Connection), out var connection) && row.LastUsedAt >= now - connection.Lifetimes.KeepFreshAfterUse)
+                yield return (row, connection);
+        }
+
+        async Task RenewDueAsync(GrantRow row, Connection connection, CancellationToken token)
+        {
+            var issuer = connection.Authorization.Issuer;
+            if (silent.ContainsKey(issuer) || !gates.HasRoom(issuer))
+                return;
             // With time left the token still serves, which is an answer; that it was not renewed shows in its row.
-            if (ensured.TryGet(out var after, out var why)
+            if ((await renewer.EnsureAsync(row.Subject.Tenant, row.Id, RenewalNeed.InTime, token)).TryGet(out var after, out var why)
                 ? after.Generation == row.Generation && after.RenewalAttempts > row.RenewalAttempts
                 : why.Kind == RefusalKind.AuthorizationServerUnavailable)
             {
-                silent[place] = true;
+                silent[issuer] = true;
             }
+        }
+    }
+
+    private Task EnsureAsync(GrantRow row, RenewalNeed need, CancellationToken cancellation) =>
+        renewer.EnsureAsync(row.Subject.Tenant, row.Id, need, cancellation);
+
+    private Task EachAsync<T>(IEnumerable<(GrantRow Row, T With)> work, Func<GrantRow, T, CancellationToken, Task> renew, CancellationToken cancellation) =>
+        Parallel.ForEachAsync(
+            work,
+            new ParallelOptions { MaxDegreeOfParallelism = options.BackgroundRenewals, CancellationToken = cancellation },
+            async (one, token) => await GuardAsync(one.Row, () => renew(one.Row, one.With, token), cancellation));
+
+    private async Task GuardAsync(GrantRow row, Func<Task> renew, CancellationToken cancellation)
+    {
+        try
+        {
+            await renew();
         }
         catch (Exception broken) when (!cancellation.IsCancellationRequested)
         {

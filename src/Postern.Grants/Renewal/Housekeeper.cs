@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postern.Grants.Leases;
+using Postern.Grants.Pacing;
 using Postern.Grants.Revocation;
 using Postern.Model;
 using Postern.Store;
@@ -12,7 +13,7 @@ namespace Postern.Grants.Renewal;
 /// renewals, because a node whose authorization servers are slow is not dead.
 /// </summary>
 internal sealed partial class Housekeeper(
-    PosternStore store, Revoker revoker, NodeIdentity node, IChance chance, TimeProvider time, GrantOptions options, ILogger<Housekeeper> log)
+    PosternStore store, Revoker revoker, IssuerGates gates, NodeIdentity node, IChance chance, TimeProvider time, GrantOptions options, ILogger<Housekeeper> log)
     : BackgroundService
 {
     private const int Batch = 256;
@@ -56,8 +57,16 @@ internal sealed partial class Housekeeper(
     internal async Task TurnAsync(CancellationToken cancellation)
     {
         await store.UpkeepAsync(NodeChanges.Heartbeat(node.Name, node.Boot), cancellation);
+        await CountNodesAsync(cancellation);
         await GiveUpAsync(cancellation);
         await CloseLostRunsAsync(cancellation);
+    }
+
+    /// <summary>The nodes that live share the cap of each authorization server.</summary>
+    private async Task CountNodesAsync(CancellationToken cancellation)
+    {
+        var silent = await store.Clock.NowAsync(cancellation) - options.NodeSilence;
+        gates.LiveNodes = (await store.Nodes.ListAsync(cancellation)).Count(other => other.HeartbeatAt >= silent);
     }
 
     private async Task GiveUpAsync(CancellationToken cancellation)

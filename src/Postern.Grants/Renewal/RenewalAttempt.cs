@@ -1,3 +1,4 @@
+using Postern.Grants.Pacing;
 using Postern.Model;
 using Postern.OAuth;
 using Postern.Store;
@@ -8,7 +9,7 @@ namespace Postern.Grants.Renewal;
 /// <summary>
 /// One attempt to renew a grant, written with the crash after each step in mind:
 /// <list type="number">
-/// <item>metadata, so that the claim is short</item>
+/// <item>the server's gate (cap and circuit) and its metadata, so that the claim is short</item>
 /// <item>claim (a crash here: the claim expires, nothing was sent)</item>
 /// <item>open the refresh token</item>
 /// <item>monotonic deadline, then mark sending (a crash from here on: uncertain, by profile)</item>
@@ -18,28 +19,37 @@ namespace Postern.Grants.Renewal;
 /// A node that was paused finds its deadline passed at 4 or 5 and sends nothing, or its fence gone at 6 and keeps nothing.
 /// </summary>
 internal sealed class RenewalAttempt(
-    PosternStore store, TokenVault vault, OAuthClient oauth, SteadyClock clock, FreshPairs pairs, IChance chance, TimeProvider time, GrantOptions options)
+    PosternStore store, TokenVault vault, OAuthClient oauth, IssuerGates gates, SteadyClock clock, FreshPairs pairs, IChance chance, TimeProvider time, GrantOptions options)
 {
     private static readonly TimeSpan Reserve = TimeSpan.FromSeconds(2);
 
-    /// <summary>True when this attempt had the claim, whatever came of it; false when another was first.</summary>
-    public async Task<bool> RunAsync(GrantRow row, Connection connection)
+    /// <summary>Whether this attempt had the claim; refused when the authorization server may not be asked now, and nothing was done.</summary>
+    public async Task<Outcome<AttemptEnd>> RunAsync(GrantRow row, Connection connection, Urgency urgency)
     {
         // 1
+        var entered = await gates.EnterAsync(connection.Authorization, urgency);
+        if (!entered.TryGet(out var passage, out var held))
+            return held;
+        using var passing = passage;
         var known = await oauth.Metadata.GetAsync(connection.Authorization, CancellationToken.None);
 
         // 2
         var claimed = time.GetTimestamp();
         if (await ClaimAsync(row, connection) is not { } fence)
-            return false;
+            return Outcome<AttemptEnd>.Of(AttemptEnd.Overtaken);
         if (known.TryGet(out var metadata, out var noMetadata))
-            await RunClaimedAsync(new Claimed(row, connection, fence, claimed), metadata);
+        {
+            await RunClaimedAsync(new Claimed(row, connection, fence, claimed), metadata, passage);
+        }
         else
+        {
+            passage.Heard(noMetadata);
             await FailAsync(row, fence, "metadata-" + noMetadata.Code, noMetadata.RetryAfter);
-        return true;
+        }
+        return Outcome<AttemptEnd>.Of(AttemptEnd.Claimed);
     }
 
-    private async Task RunClaimedAsync(Claimed claim, ServerMetadata metadata)
+    private async Task RunClaimedAsync(Claimed claim, ServerMetadata metadata, Passage passage)
     {
         var (row, connection, fence, claimed) = claim;
         var sent = false;
@@ -81,6 +91,7 @@ internal sealed class RenewalAttempt(
             var answer = refresh is null
                 ? await oauth.Tokens.ClientCredentialsAsync(connection.Authorization, metadata, CancellationToken.None)
                 : await oauth.Tokens.RefreshAsync(connection.Authorization, metadata, refresh, CancellationToken.None);
+            passage.Heard(answer);
 
             // 6
             await ConcludeAsync(claim, answer, refresh);
@@ -171,3 +182,12 @@ internal sealed class RenewalAttempt(
 /// <param name="Fence">The claim's fence.</param>
 /// <param name="Since">A timestamp from before the claim.</param>
 internal sealed record Claimed(GrantRow Row, Connection Connection, long Fence, long Since);
+
+/// <summary>Whether an attempt had the claim.</summary>
+internal enum AttemptEnd
+{
+    /// <summary>It had the claim, whatever came of it.</summary>
+    Claimed,
+    /// <summary>Another was first.</summary>
+    Overtaken,
+}

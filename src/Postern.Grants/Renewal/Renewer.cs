@@ -1,4 +1,5 @@
 using Postern.Grants.Definitions;
+using Postern.Grants.Pacing;
 using Postern.Model;
 using Postern.Store;
 using Postern.Vault;
@@ -19,10 +20,34 @@ internal sealed class Renewer(
     private const int AttemptsAtMost = 3;
 
     // An attempt has its own deadlines (claim, sending, HTTP); this only keeps a bug from holding a grant for ever.
-    private readonly SingleFlight<GrantId, bool> attempts = new(options.ClaimFor + options.SendFor + options.SendFor, time);
+    private readonly SingleFlight<GrantId, Outcome<AttemptEnd>> attempts =
+        new(options.WaitAtMost + options.ClaimFor + options.SendFor + options.SendFor, time);
+    private int waiting;
+
+    /// <summary>Callers on this node that wait for a renewal now.</summary>
+    public int Waiting => Volatile.Read(ref waiting);
 
     /// <summary>The grant's row once its access token serves the need, or why it does not.</summary>
     public async Task<Outcome<GrantRow>> EnsureAsync(TenantId tenant, GrantId id, RenewalNeed need, CancellationToken cancellation)
+    {
+        // Everybody who comes here needs at least a look into the database, so this bounds those looks too.
+        if (Interlocked.Increment(ref waiting) > options.WaitersAtMost)
+        {
+            Interlocked.Decrement(ref waiting);
+            return new Refusal(RefusalKind.Unavailable, "Too many queries wait for their connections to be renewed. Try again shortly.")
+            { Code = "too-many-waiting", RetryAfter = TimeSpan.FromSeconds(1) };
+        }
+        try
+        {
+            return await LookUntilItServesAsync(tenant, id, need, cancellation);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting);
+        }
+    }
+
+    private async Task<Outcome<GrantRow>> LookUntilItServesAsync(TenantId tenant, GrantId id, RenewalNeed need, CancellationToken cancellation)
     {
         var began = time.GetTimestamp();
         var look = FirstLook;
@@ -38,7 +63,8 @@ internal sealed class Renewer(
 
             var now = await clock.NowAsync(cancellation);
             bool moved;
-            switch (RenewalProtocol.Next(GrantFacts.Of(row, connection), need, GrantFacts.Rotation(connection, options), now))
+            var facts = GrantFacts.Of(row, connection);
+            switch (RenewalProtocol.Next(facts, need, GrantFacts.Rotation(connection, options), now))
             {
                 case RenewalStep.UseCurrent:
                     return row;
@@ -49,7 +75,12 @@ internal sealed class Renewer(
                 case RenewalStep.Claim or RenewalStep.TakeOver:
                     if (attempted == AttemptsAtMost)
                         return Unavailable(connection, null);
-                    moved = await AttemptAsync(row, connection, cancellation);
+                    if (!(await AttemptAsync(row, connection, need, cancellation)).TryGet(out var end, out var held))
+                    {
+                        // The server may not be asked now. What still serves is served.
+                        return RenewalProtocol.Serves(facts, need, now) ? row : Unavailable(connection, held.RetryAfter, held.Code);
+                    }
+                    moved = end == AttemptEnd.Claimed;
                     attempted += moved ? 1 : 0;
                     break;
                 case RenewalStep.MarkUncertain:
@@ -80,16 +111,15 @@ internal sealed class Renewer(
         }
     }
 
-    /// <summary>True when the attempt had the claim, whatever came of it.</summary>
-    private async Task<bool> AttemptAsync(GrantRow row, Connection connection, CancellationToken cancellation)
+    private async Task<Outcome<AttemptEnd>> AttemptAsync(GrantRow row, Connection connection, RenewalNeed need, CancellationToken cancellation)
     {
         try
         {
-            return await attempts.RunAsync(row.Id, _ => attempt.RunAsync(row, connection), cancellation);
+            return await attempts.RunAsync(row.Id, _ => attempt.RunAsync(row, connection, need.Early ? Urgency.Background : Urgency.Waiting), cancellation);
         }
         catch (TimeoutException)
         {
-            return false;
+            return Outcome<AttemptEnd>.Of(AttemptEnd.Overtaken);
         }
     }
 
@@ -107,11 +137,12 @@ internal sealed class Renewer(
     private async Task<bool> DecideAsync(Change change, AuditEvent decided, CancellationToken cancellation) =>
         (await store.CommitAsync([change], decided, null, cancellation)).Committed;
 
-    private static Refusal Unavailable(Connection connection, TimeSpan? wait) => new(
+    private static Refusal Unavailable(Connection connection, TimeSpan? wait, string? code = null) => new(
         RefusalKind.AuthorizationServerUnavailable,
         $"The sign-in service of {connection.DisplayName} does not answer right now. Your connection is not lost; try again shortly.")
     {
         Connection = connection.Id,
+        Code = code ?? nameof(RefusalKind.AuthorizationServerUnavailable),
         RetryAfter = wait is { } some && some > TimeSpan.FromSeconds(1) ? some : TimeSpan.FromSeconds(1),
     };
 }

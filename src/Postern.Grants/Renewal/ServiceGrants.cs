@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Postern.Grants.Pacing;
 using Postern.Model;
 using Postern.OAuth;
 using Postern.Store;
@@ -9,9 +10,9 @@ namespace Postern.Grants.Renewal;
 /// The one grant of a <c>service</c> connection: made by client credentials when it is first needed, renewed like any other. Two
 /// nodes that make it at once are harmless: the second finds the place taken.
 /// </summary>
-internal sealed class ServiceGrants(PosternStore store, OAuthClient oauth, TokenSealer sealer, RowMacs macs, IChance chance, TimeProvider time, GrantOptions options)
+internal sealed class ServiceGrants(PosternStore store, OAuthClient oauth, IssuerGates gates, TokenSealer sealer, RowMacs macs, IChance chance, TimeProvider time, GrantOptions options)
 {
-    private readonly SingleFlight<(TenantId, ConnectionId), Outcome<GrantRow>> flights = new(options.SendFor + options.SendFor, time);
+    private readonly SingleFlight<(TenantId, ConnectionId), Outcome<GrantRow>> flights = new(options.WaitAtMost + options.SendFor + options.SendFor, time);
     // There is no row yet that could keep a backoff, so each node remembers the refusals it got.
     private readonly ConcurrentDictionary<(TenantId, ConnectionId), Rest> resting = new();
 
@@ -35,10 +36,18 @@ internal sealed class ServiceGrants(PosternStore store, OAuthClient oauth, Token
     private async Task<Outcome<GrantRow>> FetchAsync(Connection connection, CancellationToken cancellation)
     {
         var subject = SubjectKey.Service(connection.Tenant);
+        var entered = await gates.EnterAsync(connection.Authorization, Urgency.Waiting);
+        if (!entered.TryGet(out var passage, out var held))
+            return held with { Connection = connection.Id };
+        using var passing = passage;
         var known = await oauth.Metadata.GetAsync(connection.Authorization, cancellation);
         if (!known.TryGet(out var metadata, out var noMetadata))
+        {
+            passage.Heard(noMetadata);
             return noMetadata with { Connection = connection.Id };
+        }
         var answer = await oauth.Tokens.ClientCredentialsAsync(connection.Authorization, metadata, cancellation);
+        passage.Heard(answer);
         if (answer is not TokenAnswer.Issued { Tokens: var tokens })
             return await RefuseAsync(connection, subject, answer, cancellation);
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postern.Grants.Definitions;
+using Postern.Grants.Pacing;
 using Postern.Grants.Renewal;
 using Postern.Model;
 using Postern.OAuth;
@@ -14,12 +15,14 @@ namespace Postern.Grants.Revocation;
 /// after it, on any node. At the provider: the outbox tells it until it is done, or says that it cannot.
 /// </summary>
 internal sealed partial class Revoker(
-    PosternStore store, TokenVault vault, OAuthClient oauth, DefinitionBook definitions, SteadyClock clock, IChance chance, TimeProvider time,
+    PosternStore store, TokenVault vault, OAuthClient oauth, IssuerGates gates, DefinitionBook definitions, SteadyClock clock, IChance chance, TimeProvider time,
     GrantOptions options, ILogger<Revoker> log) : BackgroundService
 {
     private static readonly TimeSpan ClaimFor = TimeSpan.FromSeconds(30);
     private const int Batch = 64;
     private const int AtOnce = 8;
+    // What the server's cap has no room for now comes back within this, spread so that it does not all come back at once.
+    private static readonly TimeSpan Spread = TimeSpan.FromSeconds(20);
     // No HTTP status: the tokens never left.
     private const int CannotOpen = 0;
     private readonly SemaphoreSlim wake = new(0, 1);
@@ -87,19 +90,38 @@ internal sealed partial class Revoker(
 
     private async Task TellAsync(RevocationRow due, CancellationToken cancellation)
     {
+        var found = await definitions.ConnectionAsync(due.Tenant, due.Connection, cancellation);
+        found.TryGet(out var connection, out var unknown);
+        Passage? passage = null;
+        if (connection is not null)
+        {
+            // Before the claim: what has to wait is no failed attempt, and no event.
+            var entered = await gates.EnterAsync(connection.Authorization, Urgency.Background, TokensOf(due));
+            if (!entered.TryGet(out passage, out var full))
+            {
+                await store.UpkeepAsync(RevocationChanges.Defer(due, full.RetryAfter.GetValueOrDefault() + chance.NextFraction() * Spread), cancellation);
+                return;
+            }
+        }
+        using var passing = passage;
         if (!(await store.UpkeepAsync(RevocationChanges.Claim(due, ClaimFor), cancellation)).Committed)
             return;
-        var fence = due.Fence + 1;
-        var found = await definitions.ConnectionAsync(due.Tenant, due.Connection, cancellation);
-        if (!found.TryGet(out var connection, out var unknown))
+        if (connection is not null)
         {
-            // No such connection (any more): nobody can be told. Edited outside: somebody may put it right.
-            await (unknown.Kind == RefusalKind.NotFound
-                ? FinishAsync(due, fence, RevocationStatus.GaveUp, EventKind.ProviderRevocationFailed, unknown.Code, cancellation)
-                : RetryAsync(due, fence, unknown.Code, null, cancellation));
+            await TellAsync(due, connection, passage!, cancellation);
             return;
         }
-        if (due.RefreshSealed is null && due.AccessSealed is null)
+        // No such connection (any more): nobody can be told. Edited outside: somebody may put it right.
+        var fence = due.Fence + 1;
+        await (unknown!.Kind == RefusalKind.NotFound
+            ? FinishAsync(due, fence, RevocationStatus.GaveUp, EventKind.ProviderRevocationFailed, unknown.Code, cancellation)
+            : RetryAsync(due, fence, unknown.Code, null, cancellation));
+    }
+
+    private async Task TellAsync(RevocationRow due, Connection connection, Passage passage, CancellationToken cancellation)
+    {
+        var fence = due.Fence + 1;
+        if (TokensOf(due) == 0)
         {
             await FinishAsync(due, fence, RevocationStatus.Done, EventKind.ProviderRevoked, "no-tokens", cancellation);
             return;
@@ -117,8 +139,8 @@ internal sealed partial class Revoker(
         }
 
         // The refresh token first: with many providers that ends the access token too (RFC 7009 section 2.1). Then the access token.
-        var answer = await RevokeAsync(due, connection, metadata, TokenKind.Refresh, due.RefreshSealed, cancellation)
-            ?? await RevokeAsync(due, connection, metadata, TokenKind.Access, due.AccessSealed, cancellation)
+        var answer = await RevokeAsync(due, connection, metadata, TokenKind.Refresh, due.RefreshSealed, passage, cancellation)
+            ?? await RevokeAsync(due, connection, metadata, TokenKind.Access, due.AccessSealed, passage, cancellation)
             ?? new RevocationAnswer.Revoked();
         switch (answer)
         {
@@ -140,9 +162,12 @@ internal sealed partial class Revoker(
         }
     }
 
+    private static int TokensOf(RevocationRow due) => (due.RefreshSealed is null ? 0 : 1) + (due.AccessSealed is null ? 0 : 1);
+
     /// <summary>Null when this token is dead and the next one may be told.</summary>
     private async Task<RevocationAnswer?> RevokeAsync(
-        RevocationRow due, Connection connection, ServerMetadata metadata, TokenKind kind, byte[]? record, CancellationToken cancellation)
+        RevocationRow due, Connection connection, ServerMetadata metadata, TokenKind kind, byte[]? record, Passage passage,
+        CancellationToken cancellation)
     {
         if (record is null)
             return null;
@@ -161,6 +186,7 @@ internal sealed partial class Revoker(
         using (token)
         {
             var answer = await oauth.Revocations.RevokeAsync(connection.Authorization, metadata, token, kind, cancellation);
+            passage.Heard(answer);
             // Self-contained access tokens often cannot be revoked; the refresh token was what mattered.
             var done = answer is RevocationAnswer.Revoked || kind == TokenKind.Access && answer is RevocationAnswer.NotSupported && due.RefreshSealed is not null;
             return done ? null : answer;

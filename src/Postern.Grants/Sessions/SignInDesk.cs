@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Postern.Grants.Pacing;
 using Postern.Grants.Renewal;
 using Postern.Model;
 using Postern.OAuth;
@@ -20,14 +21,16 @@ public sealed class SignInDesk
     private readonly PosternStore store;
     private readonly TokenVault vault;
     private readonly OAuthClient oauth;
+    private readonly IssuerGates gates;
     private readonly SteadyClock clock;
     private readonly IChance chance;
 
-    internal SignInDesk(PosternStore store, TokenVault vault, OAuthClient oauth, SteadyClock clock, IChance chance)
+    internal SignInDesk(PosternStore store, TokenVault vault, OAuthClient oauth, IssuerGates gates, SteadyClock clock, IChance chance)
     {
         this.store = store;
         this.vault = vault;
         this.oauth = oauth;
+        this.gates = gates;
         this.clock = clock;
         this.chance = chance;
     }
@@ -77,7 +80,11 @@ public sealed class SignInDesk
             var judged = oauth.Callbacks.Judge(parameters, pending, settings, receivedAt);
             if (!judged.TryGet(out var callback, out var distrust))
                 return await RefuseAsync(tenant, distrust.Code, cancellation);
+            if (!(await gates.EnterAsync(settings, Urgency.Person)).TryGet(out var passage, out var pause))
+                return await RefuseAsync(tenant, pause.Code, cancellation);
+            using var passing = passage;
             var answer = await oauth.Tokens.ExchangeAsync(callback, settings, cancellation);
+            passage.Heard(answer);
             if (answer is not TokenAnswer.Issued { Tokens: var tokens })
                 return await RefuseAsync(tenant, "exchange", cancellation);
             using (tokens)

@@ -60,6 +60,15 @@ public static class RevocationChanges
         """,
         new { id = seen.Id.ToString("D"), tenant = seen.Tenant.Value, fence = seen.Fence, claimFor = claimFor.ToMs() });
 
+    /// <summary>Puts an attempt off as read, because its server gets no more requests now. No attempt was made.</summary>
+    public static Upkeep Defer(RevocationRow seen, TimeSpan putOff) => new(
+        "revocation-defer",
+        """
+        UPDATE provider_revocations SET not_before = {now} + @putOff
+        WHERE id = @id AND tenant = @tenant AND status = 0 AND fence = @fence AND not_before <= {now}
+        """,
+        new { id = seen.Id.ToString("D"), tenant = seen.Tenant.Value, fence = seen.Fence, putOff = putOff.ToMs() });
+
     /// <summary>It ended: confirmed, impossible or given up. The sealed tokens are erased.</summary>
     /// <param name="status">Anything but <see cref="RevocationStatus.Pending"/>.</param>
     /// <param name="error">A short stable word, or null.</param>

@@ -104,7 +104,8 @@ public sealed class StormTests
         await using var rig = await Rig.StartAsync();
         for (var i = 0; i < waiting; i++)
             await rig.GrantAsync(Rig.Lake, new Subject(Rig.Ana.Key with { Id = $"person-{i}" }, Rig.Ana.Attributes));
-        var (healthy, _) = await rig.GrantAsync(Rig.Steady);
+        await using var other = await Authority.StartAsync();
+        var (healthy, _) = await rig.GrantAsync(await rig.AddConnectionAsync("healthy", "test-none", other), at: other);
         rig.Clock.Advance(TimeSpan.FromMinutes(59));
         // The last in line, behind everything that waits for the failing server.
         await rig.SqlAsync("UPDATE grants SET renewal_due_at = @now WHERE id = @id", new { now = rig.Now.ToUnixTimeMilliseconds(), id = healthy.ToString() });

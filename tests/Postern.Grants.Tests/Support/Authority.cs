@@ -99,6 +99,9 @@ internal sealed class Authority : IAsyncDisposable
             faults.Enqueue(fault);
     }
 
+    /// <summary>From now on it answers as it should.</summary>
+    public void ClearScript() => faults.Clear();
+
     /// <summary>The next revocations are answered with these statuses.</summary>
     public void ScriptRevocations(params int[] statuses)
     {

@@ -32,13 +32,13 @@ internal sealed class Rig : IAsyncDisposable
     private readonly string folder = Directory.CreateTempSubdirectory("postern-grants-").FullName;
     private readonly List<TestNode> nodes = [];
 
-    private Rig(Authority authority, TimeSpan? waitAtMost)
+    private readonly Func<GrantOptions, GrantOptions> configure;
+
+    private Rig(Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
     {
         Authority = authority;
-        WaitAtMost = waitAtMost ?? new GrantOptions().WaitAtMost;
+        this.configure = options => (configure ?? (same => same))(options with { WaitAtMost = waitAtMost ?? options.WaitAtMost });
     }
-
-    private TimeSpan WaitAtMost { get; }
 
     public Authority Authority { get; }
 
@@ -55,9 +55,10 @@ internal sealed class Rig : IAsyncDisposable
     public static Subject Ben { get; } = Person("ben");
 
     /// <param name="waitAtMost">How long a query waits for another's renewal; the default's fifteen seconds are long to turn through.</param>
-    public static async Task<Rig> StartAsync(TimeSpan? waitAtMost = null)
+    /// <param name="configure">Other options than the defaults, for every node.</param>
+    public static async Task<Rig> StartAsync(TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null)
     {
-        var rig = new Rig(await Authority.StartAsync(), waitAtMost);
+        var rig = new Rig(await Authority.StartAsync(), waitAtMost, configure);
         rig.AddNode("one");
         await rig.One.Store.MigrateAsync(Cancellation);
         await rig.One.Desk.Definitions.SeedAsync(rig.Seed(), "test", Cancellation);
@@ -69,6 +70,16 @@ internal sealed class Rig : IAsyncDisposable
         [Connection(Lake, "generic"), Connection(Grace, "test-grace"), Connection(Steady, "test-none"), Connection(Service, "generic") with { Identity = IdentityMode.Service }],
         [new EmbedKey(Acme, "host", "Host", [.. new byte[32]], [WorkbookId.Parse("sales")], ["email"], ["https://host.test"])],
         [new SeedBody(DefinitionKind.Policy, "all", "{}")]);
+
+    /// <summary>A further connection, of another server when one is given.</summary>
+    public async Task<ConnectionId> AddConnectionAsync(string name, string profile, Authority? at = null)
+    {
+        var added = Connection(ConnectionId.Parse(name), profile);
+        if (at is not null)
+            added = added with { Authorization = added.Authorization with { Issuer = at.Issuer } };
+        await One.Desk.Definitions.SeedAsync(Seed() with { Connections = [added], EmbedKeys = [], Others = [] }, "test", Cancellation);
+        return added.Id;
+    }
 
     /// <summary>A further node, a whole container of its own.</summary>
     public TestNode AddNode(string name)
@@ -115,10 +126,10 @@ internal sealed class Rig : IAsyncDisposable
     }
 
     /// <summary>An active grant with a first pair of the authorization server, an hour long.</summary>
-    public async Task<(GrantId Id, Family Family)> GrantAsync(ConnectionId connectionId, Subject? subject = null)
+    public async Task<(GrantId Id, Family Family)> GrantAsync(ConnectionId connectionId, Subject? subject = null, Authority? at = null)
     {
         var connection = await One.ConnectionAsync(connectionId);
-        var family = Authority.NewFamily(connection.Identity == IdentityMode.Service ? RefreshRotation.None : Profile(connection.Authorization.Profile)!.Rotation);
+        var family = (at ?? Authority).NewFamily(connection.Identity == IdentityMode.Service ? RefreshRotation.None : Profile(connection.Authorization.Profile)!.Rotation);
         var id = new GrantId(One.Get<IChance>().NewId());
         var owner = (subject ?? Ana).Key;
         using var tokens = new TokenSet(SecretBytes.FromText(family.Access), SecretBytes.FromText(family.Refresh), TimeSpan.FromHours(1), ["sql"], null);
@@ -181,6 +192,7 @@ internal sealed class Rig : IAsyncDisposable
     {
         "test-grace" => new(name, RefreshRotation.RotatingWithGrace, true, [], []),
         "test-none" => new(name, RefreshRotation.None, true, [], []),
+        "test-paced" => new(name, RefreshRotation.SingleUse, true, [], []) { TokenRequestsPerMinute = 60 },
         _ => ProviderProfile.Find(name),
     };
 
@@ -200,7 +212,7 @@ internal sealed class Rig : IAsyncDisposable
             FileKeyring = new FileKeyringOptions { Directory = Path.Combine(folder, "keys") },
         });
         services.AddOAuthClient();
-        services.AddGrants(new GrantOptions { Node = name, Profiles = Profile, WaitAtMost = WaitAtMost });
+        services.AddGrants(configure(new GrantOptions { Node = name, Profiles = Profile }));
         return services.BuildServiceProvider();
     }
 }
