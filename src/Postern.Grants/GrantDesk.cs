@@ -95,7 +95,7 @@ public sealed class GrantDesk
         if (!ensured.TryGet(out var ready, out var refusal))
             return refusal;
         // After the renewal, which may have come with fewer scopes.
-        if (options.Profiles(connection.Authorization.Profile)?.AllowsQueries(ready.Scopes.Split(' ')) == false)
+        if (options.Profiles(connection.Authorization)?.AllowsQueries(ready.Scopes.Split(' ')) == false)
             return GrantFacts.Reconnect(ready with { State = GrantState.Reconnect, Reason = ReconnectReason.Scope }, connection);
         cache.Keep(ready, mark);
         return new TokenLease(permitted, ready);

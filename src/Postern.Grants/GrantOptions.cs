@@ -57,7 +57,7 @@ public sealed record GrantOptions
     public int IssuerFailures { get; init; } = 5;
 
     /// <value>Where provider profiles come from; the presets.</value>
-    internal Func<string, ProviderProfile?> Profiles { get; init; } = ProviderProfile.Find;
+    internal Func<AuthorizationSettings, ProviderProfile?> Profiles { get; init; } = ProviderProfile.Of;
 
     /// <summary>Throws when the times contradict one another.</summary>
     /// <param name="requestTimeout">The HTTP timeout of token requests, <see cref="Postern.OAuth.OAuthOptions.RequestTimeout"/>.</param>

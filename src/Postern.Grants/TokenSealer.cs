@@ -12,8 +12,9 @@ internal sealed class TokenSealer(TokenVault vault, SteadyClock clock, IChance c
     /// <summary>The sealed pair with its times by the store's clock.</summary>
     /// <param name="tokens">What the token endpoint gave.</param>
     /// <param name="refresh">The refresh token of this generation: the new one, or the old one where the server keeps it.</param>
+    /// <param name="absoluteEnd">When the grant ends in any case; a pair that lasts so long is not renewed.</param>
     public async Task<SealedPair> SealAsync(
-        GrantId grant, SubjectKey subject, Connection connection, int generation, TokenSet tokens, SecretBytes? refresh)
+        GrantId grant, SubjectKey subject, Connection connection, int generation, TokenSet tokens, SecretBytes? refresh, DateTimeOffset? absoluteEnd = null)
     {
         var digest = ConnectionDigest.Of(connection);
         var access = await vault.SealAsync(
@@ -25,7 +26,7 @@ internal sealed class TokenSealer(TokenVault vault, SteadyClock clock, IChance c
 
         var issued = await clock.NowAsync(CancellationToken.None);
         var expires = issued + (tokens.ExpiresIn ?? connection.Lifetimes.AssumedAccessToken);
-        var due = RenewalProtocol.DueAt(issued, expires, connection.Lifetimes, chance.NextFraction());
+        DateTimeOffset? due = expires >= absoluteEnd ? null : RenewalProtocol.DueAt(issued, expires, connection.Lifetimes, chance.NextFraction());
         return new SealedPair(access, sealedRefresh, expires, RefreshExpiresAt: null, due);
     }
 }

@@ -64,6 +64,9 @@ public sealed record AuthorizationSettings(
     ImmutableArray<string> Scopes,
     ParUse Par = ParUse.WhenOffered)
 {
+    /// <summary>How this server differs from its profile; null when it does not.</summary>
+    public ProviderBehaviour? Behaviour { get; init; }
+
     /// <summary>Plain http is accepted for an issuer on the loopback interface; for sandboxes only.</summary>
     public bool AllowPlainHttpIssuerOnLoopback { get; init; }
 
@@ -85,7 +88,7 @@ public sealed record Agreement(string Version, string Text);
 /// <summary>Bounds on token and grant lifetimes (R16).</summary>
 public sealed record Lifetimes
 {
-    /// <value>How long an access token without <c>expires_in</c> is believed; 5 minutes.</value>
+    /// <value>How long an access token without <c>expires_in</c> is believed; 5 minutes where the profile does not know better.</value>
     public TimeSpan AssumedAccessToken { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <value>Renewal starts when this much is left, at the latest; 5 minutes.</value>

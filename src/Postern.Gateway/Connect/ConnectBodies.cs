@@ -48,7 +48,7 @@ internal sealed record ConnectIntroductionBody(
             new(connection.DisplayName, connection.Platform, connection.Endpoint.GetLeftPart(UriPartial.Authority)),
             introduction.HostOrigin is { } origin ? new(introduction.HostDisplay ?? origin, origin) : null,
             new(introduction.Subject.DisplayName, introduction.Subject.Email),
-            ScopeBody.Of(connection.Authorization.Scopes, ProviderProfile.Find(connection.Authorization.Profile)),
+            ScopeBody.Of(connection.Authorization.Scopes, ProviderProfile.Of(connection.Authorization)),
             connection.Agreement is { } agreement ? new(agreement.Version, agreement.Text) : null);
     }
 }

@@ -77,7 +77,7 @@ internal sealed class ConnectFlow(GrantDesk desk, DriverRegistry drivers)
             }
 
             // 4
-            if (ProviderProfile.Find(fresh.Connection.Authorization.Profile) is { } profile && !profile.AllowsQueries(fresh.Scopes))
+            if (ProviderProfile.Of(fresh.Connection.Authorization) is { } profile && !profile.AllowsQueries(fresh.Scopes))
             {
                 await desk.Connects.DiscardAsync(fresh, EventKind.ConnectRefused, "scope-missing", principal, cancellation);
                 return new Refusal(RefusalKind.ReconnectRequired,

@@ -17,7 +17,7 @@ internal sealed record SessionBody(
 /// <summary>A connection and where I stand on it.</summary>
 internal sealed record ConnectionBody(
     string Id, string DisplayName, string Platform, string Identity, string State, string? Reason, bool CanRevokeAtProvider,
-    string? Principal, ScopeBody[]? Scopes, DateTimeOffset? AccessTokenExpiresAt);
+    string? Principal, ScopeBody[]? Scopes, DateTimeOffset? AccessTokenExpiresAt, DateTimeOffset? EndsAt, string? Warning);
 
 /// <summary><c>GET /api/grants</c>.</summary>
 internal sealed record GrantsBody(GrantBody[] Grants);
@@ -25,7 +25,8 @@ internal sealed record GrantsBody(GrantBody[] Grants);
 /// <summary>A permission I granted.</summary>
 internal sealed record GrantBody(
     Guid Id, GrantBody.GrantedConnection Connection, string State, string Principal, ScopeBody[] Scopes, DateTimeOffset GrantedAt,
-    DateTimeOffset? LastUsedAt, DateTimeOffset? AccessTokenExpiresAt, bool CanRevokeAtProvider, GrantBody.RevocationPart? Revocation)
+    DateTimeOffset? LastUsedAt, DateTimeOffset? AccessTokenExpiresAt, DateTimeOffset? EndsAt, string? Warning, bool CanRevokeAtProvider,
+    GrantBody.RevocationPart? Revocation)
 {
     internal sealed record GrantedConnection(string Id, string DisplayName, string Platform);
 

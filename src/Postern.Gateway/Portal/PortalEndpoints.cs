@@ -34,20 +34,20 @@ internal static class PortalEndpoints
             ? NoStore(context, Results.Json(await view.OfAsync(context, session), GatewayJson.Default.SessionBody))
             : Problems.From(nobody);
 
-    private static async Task<IResult> ListAsync(HttpContext context, SessionGate gate, GrantDesk desk)
+    private static async Task<IResult> ListAsync(HttpContext context, SessionGate gate, GrantDesk desk, TimeProvider time)
     {
         if (!(await PortalAsync(context, gate)).TryGet(out var session, out var refused))
             return Problems.From(refused);
         var grants = await desk.ListAsync(session.Subject.Key, context.RequestAborted);
-        return NoStore(context, Results.Json(new GrantsBody([.. grants.Select(Body)]), GatewayJson.Default.GrantsBody));
+        return NoStore(context, Results.Json(new GrantsBody([.. grants.Select(grant => Body(grant, time))]), GatewayJson.Default.GrantsBody));
     }
 
-    private static async Task<IResult> RevokeAsync(Guid grant, HttpContext context, SessionGate gate, GrantDesk desk)
+    private static async Task<IResult> RevokeAsync(Guid grant, HttpContext context, SessionGate gate, GrantDesk desk, TimeProvider time)
     {
         if (!(await PortalAsync(context, gate)).TryGet(out var session, out var refused))
             return Problems.From(refused);
         var revoked = await desk.RevokeAsync(session.Subject.Key, new GrantId(grant), context.RequestAborted);
-        return revoked.TryGet(out var after, out var unknown) ? Results.Json(Body(after), GatewayJson.Default.GrantBody) : Problems.From(unknown);
+        return revoked.TryGet(out var after, out var unknown) ? Results.Json(Body(after, time), GatewayJson.Default.GrantBody) : Problems.From(unknown);
     }
 
     // Permissions are reviewed in the portal, where nothing of a host's page is around them.
@@ -61,7 +61,7 @@ internal static class PortalEndpoints
             : new Refusal(RefusalKind.Forbidden, "Permissions are shown and revoked in the portal, not in an embedded workbook.") { Code = "frame-session" };
     }
 
-    private static GrantBody Body(GrantSummary grant)
+    private static GrantBody Body(GrantSummary grant, TimeProvider time)
     {
         var row = grant.Row;
         var revocation = grant.Revocations.Count > 0 ? grant.Revocations[0] : null;
@@ -81,6 +81,8 @@ internal static class PortalEndpoints
             row.ConfirmedAt ?? row.CreatedAt,
             row.LastUsedAt,
             row.State == GrantState.Active ? row.AccessExpiresAt : null,
+            row.State == GrantState.Active ? grant.EndsAt : null,
+            grant.WarningAt(time.GetUtcNow()),
             canRevoke,
             row.State != GrantState.Revoked ? null : new(
                 !canRevoke ? "provider-cannot-revoke" : revocation?.Status switch

@@ -56,9 +56,9 @@ internal sealed class SessionView(GrantDesk desk, PublishedWorkbooks workbooks, 
 
     private async Task<ConnectionBody> OfAsync(SubjectKey subject, Connection connection, CancellationToken cancellation)
     {
-        var profile = ProviderProfile.Find(connection.Authorization.Profile);
+        var profile = ProviderProfile.Of(connection.Authorization);
         if (connection.Identity == IdentityMode.Service)
-            return new(connection.Id.Value, connection.DisplayName, connection.Platform, "service", "connected", null, profile?.CanRevoke ?? false, null, null, null);
+            return new(connection.Id.Value, connection.DisplayName, connection.Platform, "service", "connected", null, profile?.CanRevoke ?? false, null, null, null, null, null);
 
         var grant = await desk.StandingAsync(subject, connection.Id, cancellation);
         var active = grant?.Row.State == GrantState.Active;
@@ -73,6 +73,8 @@ internal sealed class SessionView(GrantDesk desk, PublishedWorkbooks workbooks, 
             profile?.CanRevoke ?? false,
             active ? grant!.Row.Principal.Shown : null,
             active ? ScopeBody.Of(grant!.Scopes, profile) : null,
-            active ? grant!.Row.AccessExpiresAt : null);
+            active ? grant!.Row.AccessExpiresAt : null,
+            active ? grant!.EndsAt : null,
+            active ? grant!.WarningAt(time.GetUtcNow()) : null);
     }
 }

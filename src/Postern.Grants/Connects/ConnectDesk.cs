@@ -211,7 +211,8 @@ public sealed class ConnectDesk
     {
         var confirmation = chance.NewSecret();
         var connection = fresh.Connection;
-        var pair = await sealer.SealAsync(fresh.Grant, fresh.Subject.Key, connection, 1, fresh.Tokens, fresh.Tokens.Refresh);
+        var absoluteEnd = options.Profiles(connection.Authorization)?.AbsoluteSession is { } session ? await clock.NowAsync(cancellation) + session : (DateTimeOffset?)null;
+        var pair = await sealer.SealAsync(fresh.Grant, fresh.Subject.Key, connection, 1, fresh.Tokens, fresh.Tokens.Refresh, absoluteEnd);
         var grant = await macs.SignAsync(new NewGrant
         {
             Id = fresh.Grant,
@@ -223,6 +224,7 @@ public sealed class ConnectDesk
             Principal = principal,
             ConnectionDigest = ConnectionDigest.Of(connection),
             DefinitionRevision = connection.Revision,
+            AbsoluteEndAt = absoluteEnd,
         }, SecretHash.Of(confirmation.Reveal()), cancellation);
         var issued = Event(EventKind.TokensIssued, fresh.Pending) with { Grant = fresh.Grant, Generation = 1, Principal = principal };
         var result = await store.CommitAsync(

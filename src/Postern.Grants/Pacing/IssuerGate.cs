@@ -132,7 +132,7 @@ internal sealed partial class IssuerGate(string issuer, IChance chance, TimeProv
             Rest(retryAfter, told: true);
     }
 
-    /// <summary>Gives back what was let pass and not sent.</summary>
+    /// <summary>Gives back what was let pass and not sent; negative, what was sent besides.</summary>
     public void Return(bool probe, int unsent)
     {
         lock (gate)

@@ -30,7 +30,7 @@ internal sealed class IssuerGates(IChance chance, TimeProvider time, GrantOption
     public ValueTask<Outcome<Passage>> EnterAsync(AuthorizationSettings server, Urgency urgency, int requests = 1)
     {
         var known = servers.GetOrAdd(server.Issuer, issuer => new Server(new IssuerGate(issuer, chance, time, options, log)));
-        var cap = known.Cap(options.Profiles(server.Profile)?.TokenRequestsPerMinute ?? ProviderProfile.DefaultTokenRequestsPerMinute);
+        var cap = known.Cap(options.Profiles(server)?.TokenRequestsPerMinute ?? ProviderProfile.DefaultTokenRequestsPerMinute);
         return known.Gate.EnterAsync(urgency, requests, (double)cap / LiveNodes);
     }
 

@@ -5,7 +5,7 @@ namespace Postern.Grants.Pacing;
 
 /// <summary>
 /// The right to send requests to one authorization server now. Say what came of each; dispose it, and what was not sent counts for
-/// nothing.
+/// nothing, and what was sent besides counts too.
 /// </summary>
 internal sealed class Passage(IssuerGate gate, int requests, bool probe) : IDisposable
 {
@@ -51,7 +51,7 @@ internal sealed class Passage(IssuerGate gate, int requests, bool probe) : IDisp
     /// <inheritdoc/>
     public void Dispose()
     {
-        gate.Return(probe, Math.Max(0, left));
+        gate.Return(probe, left);
         (probe, left) = (false, 0);
     }
 

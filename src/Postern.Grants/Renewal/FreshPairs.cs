@@ -25,7 +25,7 @@ internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, RowMacs
             var next = row.Generation + 1;
             // No new refresh token in the answer: the old one goes on (RFC 6749 section 6), sealed for the new generation.
             var refresh = sent is null ? null : tokens.Refresh ?? sent;
-            var pair = await KeepTryingAsync(() => sealer.SealAsync(row.Id, row.Subject, connection, next, tokens, refresh));
+            var pair = await KeepTryingAsync(() => sealer.SealAsync(row.Id, row.Subject, connection, next, tokens, refresh, row.AbsoluteEndAt));
             if (tokens.Scope is { } scopes)
                 pair = pair with { Scopes = string.Join(' ', scopes) };
 

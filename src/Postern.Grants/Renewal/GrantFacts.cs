@@ -6,7 +6,8 @@ namespace Postern.Grants.Renewal;
 /// <summary>The row, as the protocol sees it.</summary>
 internal static class GrantFacts
 {
-    public static RenewalFacts Of(GrantRow row, Connection connection)
+    /// <param name="takeOverWithin">How long after the deadline of a lost sending it may be taken over.</param>
+    public static RenewalFacts Of(GrantRow row, Connection connection, TimeSpan takeOverWithin = default)
     {
         var end = row.AccessExpiresAt;
         return new(
@@ -20,6 +21,8 @@ internal static class GrantFacts
             row.RenewalNotBefore ?? DateTimeOffset.UnixEpoch)
         {
             TakeOvers = row.RenewalTakeovers,
+            TakeOverBefore = (row.RenewalDeadline ?? DateTimeOffset.UnixEpoch) + takeOverWithin,
+            AbsoluteEndAt = row.AbsoluteEndAt,
         };
     }
 
@@ -28,10 +31,18 @@ internal static class GrantFacts
     /// answer costs nothing there.
     /// </summary>
     public static RefreshRotation Rotation(Connection connection, GrantOptions options) =>
-        connection.Identity == IdentityMode.Service
-            ? RefreshRotation.None
-            : (options.Profiles(connection.Authorization.Profile) ?? throw new InvalidOperationException(
-                $"Connection {connection.Id} names the profile '{connection.Authorization.Profile}', which this version does not know.")).Rotation;
+        connection.Identity == IdentityMode.Service ? RefreshRotation.None : Profile(connection, options).Rotation;
+
+    /// <summary>
+    /// How long after the deadline of a lost sending the same token may be sent again. The grace counts from the first sending at the
+    /// earliest; a take-over may need its whole claim and its whole sending. Negative where the grace is too short for another node.
+    /// </summary>
+    public static TimeSpan TakeOverWithin(Connection connection, GrantOptions options) =>
+        connection.Identity == IdentityMode.Service ? default : Profile(connection, options).Grace - options.SendFor - options.ClaimFor - options.SendFor;
+
+    public static ProviderProfile Profile(Connection connection, GrantOptions options) =>
+        options.Profiles(connection.Authorization) ?? throw new InvalidOperationException(
+            $"Connection {connection.Id} names the profile '{connection.Authorization.Profile}', which this version does not know.");
 
     public static Refusal Reconnect(GrantRow? row, Connection connection) => new(
         RefusalKind.ReconnectRequired,

@@ -59,6 +59,7 @@ internal sealed partial class Housekeeper(
         await store.UpkeepAsync(NodeChanges.Heartbeat(node.Name, node.Boot), cancellation);
         await CountNodesAsync(cancellation);
         await GiveUpAsync(cancellation);
+        await EndSessionsAsync(cancellation);
         await CloseLostRunsAsync(cancellation);
     }
 
@@ -78,6 +79,17 @@ internal sealed partial class Housekeeper(
                 [RevocationChanges.EnqueueFromGrant(chance.NewId(), tenant, row.Id), GrantChanges.Abandon(tenant, row.Id)],
                 GrantFacts.Event(EventKind.GrantAbandoned, row, "not-confirmed"), null, cancellation);
             revoker.Wake();
+        }
+    }
+
+    /// <summary>Grants whose provider ends them by the clock: said when it happens, not at the next query.</summary>
+    private async Task EndSessionsAsync(CancellationToken cancellation)
+    {
+        foreach (var row in await store.Grants.PastAbsoluteEndAsync(Batch, cancellation))
+        {
+            await store.CommitAsync(
+                [GrantChanges.EndToReconnect(row.Subject.Tenant, row.Id, row.Generation, ReconnectReason.Expired)],
+                GrantFacts.Event(EventKind.GrantEnded, row, "absolute-end"), null, cancellation);
         }
     }
 

@@ -13,7 +13,7 @@ namespace Postern.Grants.Renewal;
 /// <item>claim (a crash here: the claim expires, nothing was sent)</item>
 /// <item>open the refresh token</item>
 /// <item>monotonic deadline, then mark sending (a crash from here on: uncertain, by profile)</item>
-/// <item>monotonic deadline again, then the token endpoint, once</item>
+/// <item>monotonic deadline again, then the token endpoint, once; where the answer is lost and the server has a grace period, once more</item>
 /// <item>store the new pair under the fence, before anybody uses it</item>
 /// </list>
 /// A node that was paused finds its deadline passed at 4 or 5 and sends nothing, or its fence gone at 6 and keeps nothing.
@@ -92,6 +92,12 @@ internal sealed class RenewalAttempt(
                 ? await oauth.Tokens.ClientCredentialsAsync(connection.Authorization, metadata, CancellationToken.None)
                 : await oauth.Tokens.RefreshAsync(connection.Authorization, metadata, refresh, CancellationToken.None);
             passage.Heard(answer);
+            if (answer is TokenAnswer.Unavailable { MayHaveBeenReceived: true } lost && await MayRepeatAsync(claim, lost, marked))
+            {
+                claim = claim with { Row = row with { RenewalTakeovers = row.RenewalTakeovers + 1 } };
+                answer = await oauth.Tokens.RefreshAsync(connection.Authorization, metadata, refresh!, CancellationToken.None);
+                passage.Heard(answer);
+            }
 
             // 6
             await ConcludeAsync(claim, answer, refresh);
@@ -131,6 +137,25 @@ internal sealed class RenewalAttempt(
     /// </summary>
     private bool IsLastTry(Claimed claim) =>
         Rotates(claim.Connection) && (claim.Row.RenewalTakeovers > 0 || claim.Row.Renewal == RenewalState.Sending);
+
+    /// <summary>
+    /// Whether the same token may be sent again, now: in the server's grace, within the time of this very sending, and not if it was done
+    /// before. The row says so first, so that nobody does it again should this node die.
+    /// </summary>
+    private async Task<bool> MayRepeatAsync(Claimed claim, TokenAnswer.Unavailable lost, long marked)
+    {
+        var (row, connection, fence, _) = claim;
+        if (GrantFacts.Rotation(connection, options) != RefreshRotation.RotatingWithGrace || IsLastTry(claim))
+            return false;
+        var within = options.SendFor - oauth.RequestTimeout;
+        var grace = GrantFacts.Profile(connection, options).Grace;
+        if (time.GetElapsedTime(marked) > (grace < within ? grace : within) - Reserve)
+            return false;
+        var repeated = await store.CommitAsync(
+            [RenewalChanges.Repeat(row.Subject.Tenant, row.Id, fence)],
+            GrantFacts.Event(EventKind.RenewalUncertain, row, "repeated").With("why", lost.Kind.ToString()));
+        return repeated.Committed;
+    }
 
     private async Task<long?> ClaimAsync(GrantRow row, Connection connection)
     {

@@ -23,6 +23,15 @@ public sealed record RenewalFacts(
 {
     /// <summary>How often an uncertain renewal was taken over since the last success; a grace period covers one.</summary>
     public int TakeOvers { get; init; }
+
+    /// <summary>Until when a lost sending may be taken over, so that the same token arrives again within the server's grace.</summary>
+    public DateTimeOffset TakeOverBefore { get; init; } = DateTimeOffset.MaxValue;
+
+    /// <summary>When the grant ends whatever is renewed; null for never.</summary>
+    public DateTimeOffset? AbsoluteEndAt { get; init; }
+
+    /// <summary>True while a renewal gives more time than the pair has.</summary>
+    internal bool IsWorthRenewing => CanRenew && !(AccessExpiresAt >= AbsoluteEndAt);
 }
 
 /// <summary>Why somebody asks.</summary>
@@ -99,15 +108,16 @@ public static class RenewalProtocol
                 // Nothing is spent where nothing rotates, so it may be lost any number of times.
                 RefreshRotation.None => serves && !need.Early ? RenewalStep.UseCurrent : RenewalStep.TakeOver,
                 // The same token once more, not twice: what is uncertain again after that ends.
-                RefreshRotation.RotatingWithGrace when facts.TakeOvers == 0 => serves && !need.Early ? RenewalStep.UseCurrent : RenewalStep.TakeOver,
+                RefreshRotation.RotatingWithGrace when facts.TakeOvers == 0 && now < facts.TakeOverBefore =>
+                    serves && !need.Early ? RenewalStep.UseCurrent : RenewalStep.TakeOver,
                 _ => serves ? RenewalStep.MarkUncertain : RenewalStep.EndUncertain,
             };
         }
-        if (serves && !(need.Early && now >= facts.DueAt && facts.CanRenew))
+        if (serves && !(need.Early && now >= facts.DueAt && facts.IsWorthRenewing))
             return RenewalStep.UseCurrent;
         if (facts.Renewal != RenewalState.Idle && !expired)
             return serves ? RenewalStep.UseCurrent : RenewalStep.Wait;
-        if (!facts.CanRenew)
+        if (!facts.CanRenew || now >= facts.AbsoluteEndAt)
             return RenewalStep.End;
         if (now < facts.NotBefore)
             return serves ? RenewalStep.UseCurrent : RenewalStep.RefuseForNow;
@@ -118,12 +128,19 @@ public static class RenewalProtocol
     /// <summary>True when the current access token may be used: not refused, and not too close to its end.</summary>
     public static bool Serves(RenewalFacts facts, RenewalNeed need, DateTimeOffset now)
     {
-        if (facts.AccessExpiresAt is not { } end || need.RefusedGeneration >= facts.Generation)
+        if (facts.AccessExpiresAt is not { } end || need.RefusedGeneration >= facts.Generation || now >= facts.AbsoluteEndAt)
             return false;
         // Short-lived tokens keep a margin in proportion: half of the time between "due" and the end.
         var margin = TimeSpan.FromTicks(Math.Min(Margin.Ticks, Math.Max(0, (end - facts.DueAt).Ticks / 2)));
         return now < end - margin;
     }
+
+    /// <summary>
+    /// True while a renewal that kills the old access token can still wait for statements under way: for half of the time between "due"
+    /// and the end. After that they go on with the new token, as their drivers can.
+    /// </summary>
+    public static bool MayWaitForRuns(RenewalFacts facts, DateTimeOffset now) =>
+        facts.AccessExpiresAt is { } end && now < facts.DueAt + (end - facts.DueAt) / 2;
 
     /// <summary>
     /// When background renewal is due: with 5 to 10 minutes left by default, spread by chance so that grants given in the same

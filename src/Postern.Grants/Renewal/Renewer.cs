@@ -63,7 +63,7 @@ internal sealed class Renewer(
 
             var now = await clock.NowAsync(cancellation);
             bool moved;
-            var facts = GrantFacts.Of(row, connection);
+            var facts = GrantFacts.Of(row, connection, GrantFacts.TakeOverWithin(connection, options));
             switch (RenewalProtocol.Next(facts, need, GrantFacts.Rotation(connection, options), now))
             {
                 case RenewalStep.UseCurrent:
@@ -72,6 +72,8 @@ internal sealed class Renewer(
                     return GrantFacts.Reconnect(row, connection);
                 case RenewalStep.RefuseForNow:
                     return Unavailable(connection, row.RenewalNotBefore - now);
+                case RenewalStep.Claim when need.Early && await WaitsForRunsAsync(row, connection, facts, now, cancellation):
+                    return row;
                 case RenewalStep.Claim or RenewalStep.TakeOver:
                     if (attempted == AttemptsAtMost)
                         return Unavailable(connection, null);
@@ -94,7 +96,7 @@ internal sealed class Renewer(
                 case RenewalStep.End:
                     var reason = row.Reason == ReconnectReason.None ? ReconnectReason.Expired : row.Reason;
                     moved = await DecideAsync(GrantChanges.EndToReconnect(tenant, id, row.Generation, reason),
-                        GrantFacts.Event(EventKind.GrantEnded, row, "no-renewal-possible"), cancellation);
+                        GrantFacts.Event(EventKind.GrantEnded, row, now >= row.AbsoluteEndAt ? "absolute-end" : "no-renewal-possible"), cancellation);
                     break;
                 default:
                     moved = false;
@@ -110,6 +112,12 @@ internal sealed class Renewer(
             look = look * 2 > LongestLook ? LongestLook : look * 2;
         }
     }
+
+    /// <summary>A renewal ahead of time that would kill the token of a statement under way, on any node, waits for it, within a bound.</summary>
+    private async ValueTask<bool> WaitsForRunsAsync(
+        GrantRow row, Connection connection, RenewalFacts facts, DateTimeOffset now, CancellationToken cancellation) =>
+        GrantFacts.Rotation(connection, options) == RefreshRotation.SingleUseKillsAccessTokens && RenewalProtocol.MayWaitForRuns(facts, now)
+        && (await store.QueryRuns.OpenByGrantAsync(row.Subject.Tenant, row.Id, cancellation)).Count > 0;
 
     private async Task<Outcome<AttemptEnd>> AttemptAsync(GrantRow row, Connection connection, RenewalNeed need, CancellationToken cancellation)
     {

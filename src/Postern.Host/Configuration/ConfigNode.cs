@@ -68,6 +68,34 @@ internal sealed class ConfigNode(IConfigurationSection section, List<ConfigProbl
         return otherwise;
     }
 
+    /// <summary>A number that may be left out, for null.</summary>
+    public long? OptionalNumber(string key, long min, long max)
+    {
+        var text = Optional(key);
+        if (text is null)
+            return null;
+        if (long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
+            return value;
+        Report(key, $"is not a whole number from {min} to {max}.", "Write a number in that range, or leave it out.");
+        return null;
+    }
+
+    /// <summary>A duration that may be left out, for null.</summary>
+    public TimeSpan? OptionalDuration(string key, TimeSpan min, TimeSpan max)
+    {
+        var text = Optional(key);
+        if (text is null)
+            return null;
+        if (TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
+            return value;
+        Report(key, $"is not a duration from {min:c} to {max:c}.", "Write hh:mm:ss, with days as d.hh:mm:ss, or leave it out.");
+        return null;
+    }
+
+    /// <summary>A choice that may be left out, for null.</summary>
+    public T? OptionalChoice<T>(string key, params (string Name, T Value)[] choices) where T : struct =>
+        Optional(key) is null ? null : Choice<T>(key, choices[0].Value, choices);
+
     public TimeSpan Duration(string key, TimeSpan otherwise, TimeSpan min, TimeSpan max)
     {
         var text = Optional(key);

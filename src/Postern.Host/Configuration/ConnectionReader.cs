@@ -28,7 +28,7 @@ internal static class ConnectionReader
         var authorization = Authorization(node.Child("Authorization"), identity);
         var execution = Execution(node.Child("Execution"));
         var agreement = Agreement(node.Child("Agreement"));
-        var lifetimes = Lifetimes(node.Child("Lifetimes"));
+        var lifetimes = Lifetimes(node.Child("Lifetimes"), ProviderProfile.Of(authorization));
         var displayName = node.Optional("DisplayName") ?? node.Key;
         node.Close();
 
@@ -105,12 +105,36 @@ internal static class ConnectionReader
         if (identity == IdentityMode.Service && scopes.Contains("offline_access"))
             node.Report("Scopes", "asks for offline_access on a service connection, which has no refresh token (RFC 6749 section 4.4.3).", "Remove that scope.");
         var par = node.Choice<ParUse>("Par", ParUse.WhenOffered, ("when-offered", ParUse.WhenOffered), ("required", ParUse.Required), ("never", ParUse.Never));
+        var behaviour = Behaviour(node.Child("Behaviour"), ProviderProfile.Find(profile));
         node.Close();
         return new(profile, issuer, clientId, secret, authentication, scopes, par)
         {
+            Behaviour = behaviour,
             AllowPlainHttpIssuerOnLoopback = loopbackHttp,
             AllowedNetworks = networks,
         };
+    }
+
+    /// <summary>Single values that differ from the profile.</summary>
+    private static ProviderBehaviour? Behaviour(ConfigNode node, ProviderProfile? profile)
+    {
+        if (!node.Exists)
+            return null;
+        var behaviour = new ProviderBehaviour
+        {
+            Rotation = node.OptionalChoice("Rotation", [.. ProviderProfileReader.Rotations]),
+            Grace = node.OptionalDuration("Grace", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),
+            AbsoluteSession = node.OptionalDuration("AbsoluteSession", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650)),
+            CanRevoke = node.OptionalChoice("Revocation", ("true", true), ("false", false)),
+            TokenRequestsPerMinute = (int?)node.OptionalNumber("TokenRequestsPerMinute", ProviderProfileReader.LeastRequestsPerMinute, 1_000_000),
+        };
+        var merged = profile?.With(behaviour);
+        if (merged is { Rotation: RefreshRotation.RotatingWithGrace, Grace.Ticks: 0 })
+            node.Report("Grace", "is missing, and the rotation is grace.", "Say how long a rotated refresh token still works, such as 00:00:30.");
+        if (behaviour.Grace is not null && merged is { Rotation: not RefreshRotation.RotatingWithGrace })
+            node.Report("Grace", "means nothing with this rotation.", "Remove it, or set Rotation to grace.");
+        node.Close();
+        return behaviour;
     }
 
     private static void CheckIssuer(ConfigNode node, string issuer, bool loopbackHttp)
@@ -165,9 +189,10 @@ internal static class ConnectionReader
         return agreement;
     }
 
-    private static Lifetimes Lifetimes(ConfigNode node)
+    private static Lifetimes Lifetimes(ConfigNode node, ProviderProfile? profile)
     {
         var defaults = new Lifetimes();
+        defaults = defaults with { AssumedAccessToken = profile?.AssumedAccessToken ?? defaults.AssumedAccessToken };
         var (second, day) = (TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
         var lifetimes = new Lifetimes
         {

@@ -83,6 +83,11 @@ public sealed class GrantReads
         "SELECT * FROM grants WHERE state = 1 AND reason <> 0 AND access_expires_at <= {now} ORDER BY access_expires_at LIMIT @limit",
         new { limit }, GrantRow.Read, cancellation);
 
+    /// <summary>Active grants whose absolute end passed.</summary>
+    public Task<IReadOnlyList<GrantRow>> PastAbsoluteEndAsync(int limit, CancellationToken cancellation) => database.ListAsync(
+        "SELECT * FROM grants WHERE state = 1 AND absolute_end_at <= {now} ORDER BY absolute_end_at LIMIT @limit",
+        new { limit }, GrantRow.Read, cancellation);
+
     /// <summary>Grants that nobody confirmed in time.</summary>
     public Task<IReadOnlyList<GrantRow>> UnconfirmedPastDeadlineAsync(int limit, CancellationToken cancellation) => database.ListAsync(
         "SELECT * FROM grants WHERE state = 0 AND confirm_before <= {now} ORDER BY confirm_before LIMIT @limit",

@@ -67,6 +67,19 @@ public static class RenewalChanges
         new { id = id.ToString(), tenant = tenant.Value, fence, sendFor = sendFor.ToMs() });
 
     /// <summary>
+    /// The answer of this very sending was lost, and the same token is sent once more within the server's grace. Refused when that was
+    /// done before, and past the deadline.
+    /// </summary>
+    public static Change Repeat(TenantId tenant, GrantId id, long fence) => new(
+        "renewal-repeat",
+        """
+        UPDATE grants SET renewal_takeovers = renewal_takeovers + 1
+        WHERE id = @id AND tenant = @tenant AND state = 1 AND renewal_state = 2 AND renewal_fence = @fence AND renewal_deadline > {now}
+            AND renewal_takeovers = 0
+        """,
+        new { id = id.ToString(), tenant = tenant.Value, fence });
+
+    /// <summary>
     /// Stores the new pair under the next generation. Refused when the grant was revoked or the renewal was taken over meanwhile; the
     /// pair must then be revoked at the provider, not used.
     /// </summary>

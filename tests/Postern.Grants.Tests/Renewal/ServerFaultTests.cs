@@ -55,35 +55,14 @@ public sealed class ServerFaultTests
     }
 
     [Fact]
-    public async Task LostAnswer_OfAServerWithGrace_IsTriedOnceMoreWithTheSameToken()
-    {
-        await using var rig = await Rig.StartAsync(NotLong);
-        var (id, family) = await rig.GrantAsync(Rig.Grace);
-        rig.Clock.Advance(PastExpiry);
-        rig.Authority.Script(Fault.LostAnswer);
-        (await rig.PumpAsync(rig.One.LeaseAsync(Rig.Grace))).Refused(RefusalKind.AuthorizationServerUnavailable);
-
-        rig.Clock.Advance(PastSending);
-        var lease = (await rig.One.LeaseAsync(Rig.Grace)).Value();
-
-        Assert.Equal((2, 2, 0), (lease.Generation, rig.Authority.TokenRequests, rig.Authority.Reuses));
-        Assert.Equal(0, (await rig.RowAsync(id)).RenewalTakeovers);
-        await using var run = await rig.One.RunAsync(Rig.Grace, await rig.One.SignInAsync());
-        Assert.Equal(family.Access, (await run.CurrentAsync(Rig.Cancellation)).Value().Token());
-    }
-
-    [Fact]
     public async Task LostAnswer_OfAServerWithGraceTwice_EndsInsteadOfLooping()
     {
         await using var rig = await Rig.StartAsync(NotLong);
         await rig.GrantAsync(Rig.Grace);
         rig.Clock.Advance(PastExpiry);
         rig.Authority.Script(Fault.LostAnswer, Fault.LostAnswer);
-        for (var i = 0; i < 2; i++)
-        {
-            (await rig.PumpAsync(rig.One.LeaseAsync(Rig.Grace))).Refused(RefusalKind.AuthorizationServerUnavailable);
-            rig.Clock.Advance(PastSending);
-        }
+        (await rig.PumpAsync(rig.One.LeaseAsync(Rig.Grace))).Refused(RefusalKind.AuthorizationServerUnavailable);
+        rig.Clock.Advance(PastSending);
 
         var lease = await rig.One.LeaseAsync(Rig.Grace);
 
@@ -92,17 +71,14 @@ public sealed class ServerFaultTests
     }
 
     [Fact]
-    public async Task FailureAfterATakeOver_OfAServerWithGrace_DoesNotSendTheTokenAThirdTime()
+    public async Task FailureAfterARepeat_OfAServerWithGrace_DoesNotSendTheTokenAThirdTime()
     {
         await using var rig = await Rig.StartAsync(NotLong);
         await rig.GrantAsync(Rig.Grace);
         rig.Clock.Advance(PastExpiry);
         rig.Authority.Script(Fault.LostAnswer, Fault.ServerError);
-        for (var i = 0; i < 2; i++)
-        {
-            (await rig.PumpAsync(rig.One.LeaseAsync(Rig.Grace))).Refused(RefusalKind.AuthorizationServerUnavailable);
-            rig.Clock.Advance(PastSending);
-        }
+        (await rig.PumpAsync(rig.One.LeaseAsync(Rig.Grace))).Refused(RefusalKind.AuthorizationServerUnavailable);
+        rig.Clock.Advance(PastSending);
 
         (await rig.One.LeaseAsync(Rig.Grace)).Refused(RefusalKind.ReconnectRequired);
         Assert.Equal(2, rig.Authority.TokenRequests);
@@ -283,7 +259,7 @@ public sealed class ServerFaultTests
         rig.Authority.Script(new Fault { Reached = reached, Hold = hold.Task });
         var renewing = rig.One.Get<Renewer>().EnsureAsync(Rig.Acme, id, RenewalNeed.ToUse, Rig.Cancellation);
         await reached.Task;
-        await rig.SqlAsync("UPDATE grants SET renewal_deadline = 0 WHERE id = @id", new { id = id.ToString() });
+        await rig.SqlAsync("UPDATE grants SET renewal_deadline = @now WHERE id = @id", new { now = rig.Now.ToUnixTimeMilliseconds(), id = id.ToString() });
         (await rig.AddNode("two").Get<Renewer>().EnsureAsync(Rig.Acme, id, RenewalNeed.ToUse, Rig.Cancellation)).Value();
         hold.SetResult();
         (await rig.PumpAsync(renewing)).Value();

@@ -59,7 +59,10 @@ internal sealed class Authority : IAsyncDisposable
 
     public IReadOnlyList<string> Revoked => [.. revoked];
 
-    public int ExpiresIn { get; set; } = 3600;
+    /// <summary>Null: it does not say.</summary>
+    public int? ExpiresIn { get; set; } = 3600;
+
+    private string Expiry => ExpiresIn is { } seconds ? $",\"expires_in\":{seconds}" : "";
 
     public bool HasRevocation { get; set; } = true;
 
@@ -144,7 +147,7 @@ internal sealed class Authority : IAsyncDisposable
         {
             "refresh_token" => Refresh(form["refresh_token"].ToString()),
             "authorization_code" => Pair(NewFamily(RefreshRotation.SingleUse), withRefresh: true),
-            "client_credentials" => $$"""{"access_token":"service-{{Interlocked.Increment(ref issued)}}","token_type":"Bearer","expires_in":{{ExpiresIn}}}""",
+            "client_credentials" => $$"""{"access_token":"service-{{Interlocked.Increment(ref issued)}}","token_type":"Bearer"{{Expiry}}}""",
             _ => null,
         };
         fault.Reached?.TrySetResult();
@@ -169,7 +172,7 @@ internal sealed class Authority : IAsyncDisposable
     private string Pair(Family family, bool withRefresh)
     {
         var refresh = withRefresh ? $",\"refresh_token\":\"{family.Refresh}\"" : "";
-        return $$"""{"access_token":"{{family.Access}}","token_type":"Bearer","expires_in":{{ExpiresIn}}{{refresh}}}""";
+        return $$"""{"access_token":"{{family.Access}}","token_type":"Bearer"{{Expiry}}{{refresh}}}""";
     }
 
     private async Task RevokeAsync(HttpContext context)

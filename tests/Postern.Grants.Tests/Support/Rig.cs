@@ -126,14 +126,14 @@ internal sealed class Rig : IAsyncDisposable
     }
 
     /// <summary>An active grant with a first pair of the authorization server, an hour long.</summary>
-    public async Task<(GrantId Id, Family Family)> GrantAsync(ConnectionId connectionId, Subject? subject = null, Authority? at = null)
+    public async Task<(GrantId Id, Family Family)> GrantAsync(ConnectionId connectionId, Subject? subject = null, Authority? at = null, DateTimeOffset? absoluteEnd = null)
     {
         var connection = await One.ConnectionAsync(connectionId);
         var family = (at ?? Authority).NewFamily(connection.Identity == IdentityMode.Service ? RefreshRotation.None : Profile(connection.Authorization.Profile)!.Rotation);
         var id = new GrantId(One.Get<IChance>().NewId());
         var owner = (subject ?? Ana).Key;
         using var tokens = new TokenSet(SecretBytes.FromText(family.Access), SecretBytes.FromText(family.Refresh), TimeSpan.FromHours(1), ["sql"], null);
-        var pair = await One.Get<TokenSealer>().SealAsync(id, owner, connection, 1, tokens, tokens.Refresh);
+        var pair = await One.Get<TokenSealer>().SealAsync(id, owner, connection, 1, tokens, tokens.Refresh, absoluteEnd);
         var inserted = await One.Store.CommitAsync(
             [GrantChanges.InsertActive(await One.Get<RowMacs>().SignAsync(new NewGrant
             {
@@ -145,6 +145,7 @@ internal sealed class Rig : IAsyncDisposable
                 Principal = new(Authority.Issuer, owner.Id, owner.Id),
                 ConnectionDigest = ConnectionDigest.Of(connection),
                 DefinitionRevision = connection.Revision,
+                AbsoluteEndAt = absoluteEnd,
             }, confirmation: null, Cancellation))],
             new AuditEvent(EventKind.GrantConfirmed, Acme), null, Cancellation);
         Assert.True(inserted.Committed, inserted.Refused);
@@ -188,9 +189,13 @@ internal sealed class Rig : IAsyncDisposable
         FreeSql = true,
     };
 
+    private static ProviderProfile? Profile(AuthorizationSettings settings) => Profile(settings.Profile)?.With(settings.Behaviour);
+
     private static ProviderProfile? Profile(string name) => name switch
     {
-        "test-grace" => new(name, RefreshRotation.RotatingWithGrace, true, [], []),
+        "test-kills" => new(name, RefreshRotation.SingleUseKillsAccessTokens, true, [], []),
+        "test-short-grace" => new(name, RefreshRotation.RotatingWithGrace, true, [], []) { Grace = TimeSpan.FromSeconds(30) },
+        "test-grace" => new(name, RefreshRotation.RotatingWithGrace, true, [], []) { Grace = TimeSpan.FromMinutes(5) },
         "test-none" => new(name, RefreshRotation.None, true, [], []),
         "test-paced" => new(name, RefreshRotation.SingleUse, true, [], []) { TokenRequestsPerMinute = 60 },
         _ => ProviderProfile.Find(name),

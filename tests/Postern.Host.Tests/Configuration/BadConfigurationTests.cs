@@ -62,7 +62,11 @@ public sealed class BadConfigurationTests
         ["service account without row policies"] = (c => c.Remove(Given.Skyline + ":Policies"), Given.Skyline + ":Policies", "Add a policy"),
         ["no warehouse"] = (c => c.Remove(Given.Lakehouse + ":Execution:WarehouseId"), Given.Lakehouse + ":Execution:WarehouseId", "SQL warehouse"),
         ["too many rows"] = (c => c.Set(Given.Lakehouse + ":Execution:MaxRows", 0), Given.Lakehouse + ":Execution:MaxRows", "Leave it out for 1000000"),
-        ["unknown profile"] = (c => c.Set(Given.Lakehouse + ":Authorization:Profile", "okta"), Given.Lakehouse + ":Authorization:Profile", "databricks, generic"),
+        ["unknown profile"] = (c => c.Set(Given.Lakehouse + ":Authorization:Profile", "oracle"), Given.Lakehouse + ":Authorization:Profile", "databricks, snowflake"),
+        ["unknown rotation"] = (c => Behave(c, "Rotation", "sometimes"), Given.Lakehouse + ":Authorization:Behaviour:Rotation", "none, grace, single-use"),
+        ["grace without its length"] = (c => Behave(c, "Rotation", "grace"), Given.Lakehouse + ":Authorization:Behaviour:Grace", "00:00:30"),
+        ["length of a grace that there is not"] = (c => Behave(c, "Grace", "00:00:30"), Given.Lakehouse + ":Authorization:Behaviour:Grace", "set Rotation to grace"),
+        ["cap of nothing"] = (c => Behave(c, "TokenRequestsPerMinute", "0"), Given.Lakehouse + ":Authorization:Behaviour:TokenRequestsPerMinute", "in that range"),
         ["issuer with a query"] = (c => c.Set(Given.Lakehouse + ":Authorization:Issuer", "https://login.example/?x=1"), Given.Lakehouse + ":Authorization:Issuer", "server's metadata"),
         ["issuer in the clear"] = (c => c.Remove(Given.Lakehouse + ":Authorization:AllowPlainHttpIssuerOnLoopback"), Given.Lakehouse + ":Authorization:Issuer", "AllowPlainHttpIssuerOnLoopback"),
         ["issuer in the clear elsewhere"] = (c => c.Set(Given.Lakehouse + ":Authorization:Issuer", "http://login.example"), Given.Lakehouse + ":Authorization:Issuer", "Use https"),
@@ -115,7 +119,7 @@ public sealed class BadConfigurationTests
         configuration.Remove("Postern:PublicOrigin");
         configuration.Set("Postern:KeyStore:Provider", "paper");
         configuration.Set(Given.Lakehouse + ":Endpoint", "http://dbc.example");
-        configuration.Set(Given.Lakehouse + ":Authorization:Profile", "okta");
+        configuration.Set(Given.Lakehouse + ":Authorization:Profile", "oracle");
         configuration.Set(Given.Skyline + ":EmbedKeys:1:Secret", "short");
         configuration.Set("Postern:Nodes", new JsonObject());
         configuration.Set("Postern:Nodes:Name", "n1");
@@ -152,5 +156,11 @@ public sealed class BadConfigurationTests
         var moved = parent[from]!.DeepClone();
         parent.Remove(from);
         parent[to] = moved;
+    }
+
+    private static void Behave(JsonNode configuration, string key, string value)
+    {
+        configuration.Set(Given.Lakehouse + ":Authorization:Behaviour", new JsonObject());
+        configuration.Set(Given.Lakehouse + ":Authorization:Behaviour:" + key, value);
     }
 }

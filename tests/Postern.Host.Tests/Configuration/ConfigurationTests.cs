@@ -32,7 +32,8 @@ public sealed class ConfigurationTests
         var settings = Given.Read(Given.Demo()).Settings!;
 
         var connection = settings.Tenants[0].Connections.Single(one => one.Id.Value == "lakehouse");
-        Assert.Equal(new Lifetimes(), connection.Lifetimes);
+        // Of the Databricks profile.
+        Assert.Equal(new Lifetimes { AssumedAccessToken = TimeSpan.FromHours(1) }, connection.Lifetimes);
         Assert.Equal(8, connection.Execution.MaxConcurrency);
         Assert.Equal(1_000_000, connection.Execution.MaxRows);
         Assert.Equal(ClientAuthentication.SecretBasic, connection.Authorization.ClientAuthentication);

@@ -65,6 +65,7 @@ public sealed class SchemaTests
     [InlineData(Given.Lakehouse, "#/definitions/connection")]
     [InlineData(Given.Lakehouse + ":Execution", "#/definitions/connection/properties/Execution")]
     [InlineData(Given.Lakehouse + ":Authorization", "#/definitions/connection/properties/Authorization")]
+    [InlineData(Given.Lakehouse + ":Authorization:Behaviour", "#/definitions/connection/properties/Authorization/properties/Behaviour")]
     [InlineData(Given.Lakehouse + ":Lifetimes", "#/definitions/connection/properties/Lifetimes")]
     [InlineData(Given.Skyline + ":Connections:archive:Agreement", "#/definitions/connection/properties/Agreement")]
     [InlineData(Given.Skyline + ":Policies:flights-by-state", "#/definitions/policy")]
@@ -74,6 +75,7 @@ public sealed class SchemaTests
     {
         var configuration = Given.Demo();
         configuration.Set(Given.Lakehouse + ":Lifetimes", new JsonObject());
+        configuration.Set(Given.Lakehouse + ":Authorization:Behaviour", new JsonObject());
         configuration.Set($"{section}:{NoSuchKey}", "x");
 
         var problem = Assert.Single(Given.Read(configuration).Problems);

@@ -67,6 +67,23 @@ public sealed partial class ReferenceTests : IDisposable
         Assert.Empty(told.Except(keys.Select(key => Bare(key.Path))).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void ProviderProfilesPage_ListsEveryPresetWithItsValuesAndSources()
+    {
+        var page = Pages.Sections("docs/reference/provider-profiles.md");
+
+        var presets = ProviderProfile.All.Select(profile => string.Join(" | ",
+            Quoted(profile.Name), profile.DisplayName, Quoted(ProviderProfileReader.Rotations.Single(rotation => rotation.Value == profile.Rotation).Name),
+            profile.Grace > TimeSpan.Zero ? Quoted(profile.Grace.ToString("c", CultureInfo.InvariantCulture)) : "-", profile.CanRevoke ? "yes" : "no",
+            Duration(profile.AbsoluteSession), Duration(profile.AssumedAccessToken), profile.TokenRequestsPerMinute.ToString(CultureInfo.InvariantCulture)));
+        Assert.Equal(presets, Pages.Rows(page["Presets"]).Skip(1).Select(cells => string.Join(" | ", cells)));
+        var sources = ProviderProfile.All.SelectMany(profile => profile.Sources.Select(source => $"- `{source.Key}`: {source.Value}"));
+        Assert.Equal(sources.Order(StringComparer.Ordinal), page["Sources"].Split('\n').Where(line => line.StartsWith("- ", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+
+        static string Duration(TimeSpan? duration) => duration is { } some ? Quoted(some.ToString("c", CultureInfo.InvariantCulture)) : "-";
+        static string Quoted(string text) => $"`{text}`";
+    }
+
     private static string Bare(string key) => Registration().Replace(key, "");
 
     private static IEnumerable<(string Path, bool IsSection)> Keys(JsonNode section, string path)

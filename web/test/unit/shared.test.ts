@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseChange } from "../../packages/app/src/shared/change-feed.ts";
 import { EventParser } from "../../packages/app/src/shared/sse.ts";
+import { grantWarning } from "../../packages/app/src/shared/grant-warning.ts";
 import { contrast, luminance, parseRgb, readable } from "../../packages/app/src/shared/theme.ts";
 import { type Grant } from "../../packages/app/src/shared/wire.ts";
 import { revocationText, revocationWarning } from "../../packages/app/src/portal/revocation-text.ts";
@@ -61,5 +62,14 @@ describe("revocation", () => {
     expect(text).toMatchObject({ tone: "warn" });
     expect(text!.title).toMatch(/cannot revoke; the last access token lives until 12:40\sPM/);
     expect(revocationWarning(grant, now)).toMatch(/12:40/);
+  });
+});
+
+describe("grantWarning", () => {
+  const endsAt = "2026-11-30T10:00:00Z", accessTokenExpiresAt = "2026-11-22T10:00:00Z";
+
+  test("Warning_None_SaysNothing", () => expect(grantWarning({ endsAt, accessTokenExpiresAt })).toBeUndefined());
+  test.each([["ends-soon", "ends on"], ["cannot-renew", "works until"], ["renewal-failing", "still works"]] as const)("Warning_%s_IsSaid", (warning, words) => {
+    expect(grantWarning({ warning, endsAt, accessTokenExpiresAt })).toContain(words);
   });
 });

@@ -1,6 +1,7 @@
 /** `<pn-connection>`: one connection of a person, with the permission behind it. */
 import { LitElement, css, html, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
+import { grantWarning } from "../shared/grant-warning.ts";
 import { clock, moment, relative } from "../shared/moments.ts";
 import { baseStyles, icon, platformName, problemText } from "../shared/ui.ts";
 import { type ConnectionState, type Grant, type Problem } from "../shared/wire.ts";
@@ -35,6 +36,7 @@ export class ConnectionCard extends LitElement {
   override render() {
     const { connection, grant } = this;
     const outcome = grant && revocationText(grant);
+    const warning = grantWarning(connection);
     const personal = connection.identity !== "service";
     return html`
       <article class="card" aria-labelledby="name" aria-busy=${this.busy ? "true" : "false"}>
@@ -44,6 +46,7 @@ export class ConnectionCard extends LitElement {
         </header>
         ${personal ? nothing : html`<p class="muted">Runs under an identity of your organization; rows are filtered by your attributes. There is nothing of yours to revoke.</p>`}
         ${outcome ? html`<div class="notice ${outcome.tone}" role="status"><strong>${outcome.title}</strong><span>${outcome.detail}</span></div>` : nothing}
+        ${warning && !outcome ? html`<div class="notice warn" role="status">${warning}</div>` : nothing}
         ${grant && !outcome ? this.#details(grant) : nothing}
         ${this.problem ? html`<div class="notice bad" role="alert">${problemText(this.problem)}</div>` : nothing}
         ${personal ? html`<footer>${this.#actions(outcome !== undefined)}</footer>` : nothing}
@@ -66,6 +69,7 @@ export class ConnectionCard extends LitElement {
         ${item("Permission given", html`<time datetime=${grant.grantedAt}>${moment(grant.grantedAt)}</time>`)}
         ${item("Last used", grant.lastUsedAt ? html`<time datetime=${grant.lastUsedAt} title=${moment(grant.lastUsedAt)}>${relative(grant.lastUsedAt)}</time>` : "Not yet")}
         ${grant.accessTokenExpiresAt ? item("Access token ends", html`<time datetime=${grant.accessTokenExpiresAt}>${clock(grant.accessTokenExpiresAt)}</time> <span class="muted">(renewed while in use)</span>`) : nothing}
+        ${grant.endsAt ? item("Connection ends", html`<time datetime=${grant.endsAt}>${moment(grant.endsAt)}</time>`) : nothing}
       </dl>
       ${grant.scopes.length > 0 ? html`
         <div><h4>What it reaches</h4>

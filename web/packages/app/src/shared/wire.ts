@@ -34,7 +34,13 @@ export interface ConnectionState {
   principal?: string;
   scopes?: Scope[];
   accessTokenExpiresAt?: string;
+  /** When it ends whatever is renewed. */
+  endsAt?: string;
+  warning?: GrantWarning;
 }
+
+/** What a person should know before queries stop. */
+export type GrantWarning = "ends-soon" | "cannot-renew" | "renewal-failing";
 
 export interface Session {
   kind: "portal" | "frame";
@@ -70,6 +76,8 @@ export interface Grant {
   grantedAt: string;
   lastUsedAt?: string;
   accessTokenExpiresAt?: string;
+  endsAt?: string;
+  warning?: GrantWarning;
   canRevokeAtProvider: boolean;
   revocation?: { status: "revoked" | "pending" | "provider-cannot-revoke" | "gave-up"; accessTokenLivesUntil?: string };
 }

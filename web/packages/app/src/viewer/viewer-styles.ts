@@ -12,6 +12,7 @@ export const viewerStyles = css`
     background: var(--pn-surface); font-size: 0.8125rem; line-height: 1.3;
   }
   .who .seal { display: grid; place-items: center; inline-size: 1.9rem; block-size: 1.9rem; border-radius: 50%; background: var(--pn-accent-wash); color: var(--pn-accent); }
+  .grant-warning { margin: 0; padding: 0.5rem 1rem; background: var(--pn-warn-wash); color: var(--pn-warn); }
   .who b { font-weight: 600; }
   .who span { display: block; color: var(--pn-muted); }
 

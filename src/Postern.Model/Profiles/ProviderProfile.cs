@@ -5,7 +5,7 @@ namespace Postern.Model;
 /// <summary>What an authorization server does to the old refresh token when it gives a new pair.</summary>
 public enum RefreshRotation
 {
-    /// <summary>The refresh token stays; a lost answer is simply asked for again.</summary>
+    /// <summary>The refresh token stays, or a new one leaves the old one alive; a lost answer is simply asked for again.</summary>
     None,
     /// <summary>A new one each time; the old one still works for a short grace period, so one retry is safe.</summary>
     RotatingWithGrace,
@@ -34,8 +34,23 @@ public sealed record ProviderProfile(
     /// <summary>The cap of a server whose own limit is not known.</summary>
     public const int DefaultTokenRequestsPerMinute = 1200;
 
+    /// <summary>What people call the server.</summary>
+    public string DisplayName { get; init; } = Name;
+
+    /// <value>How long a rotated refresh token still works; only with <see cref="RefreshRotation.RotatingWithGrace"/>, and then at most an hour.</value>
+    public TimeSpan Grace { get; init; }
+
+    /// <value>The grant ends this long after the consent, whatever is renewed; null where the server has no such end, or it is not known.</value>
+    public TimeSpan? AbsoluteSession { get; init; }
+
+    /// <value>How long an access token lives that came without <c>expires_in</c>; null where nothing is known.</value>
+    public TimeSpan? AssumedAccessToken { get; init; }
+
     /// <value>Token requests that all nodes together send to one authorization server in a minute; 1,200.</value>
     public int TokenRequestsPerMinute { get; init; } = DefaultTokenRequestsPerMinute;
+
+    /// <summary>Where each value comes from: the name of the value, and the title and section of the documentation.</summary>
+    public ImmutableSortedDictionary<string, string> Sources { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 
     /// <summary>What a scope reaches, or a sentence that says it is unknown here.</summary>
     public string Reaches(string scope)
@@ -61,28 +76,18 @@ public sealed record ProviderProfile(
         return false;
     }
 
-    /// <summary>The presets. Databricks: facts of its recorded metadata (no revocation endpoint, single-use optional).</summary>
-    public static ImmutableArray<ProviderProfile> All { get; } =
-    [
-        new("databricks", RefreshRotation.SingleUse, CanRevoke: false,
-        [
-            new("sql", "Run SQL in the workspace's SQL warehouses with your own permissions. It reads the tables and rows that you may read, and nothing else."),
-            new("all-apis", "Call every Databricks API as you. Far more than a dashboard needs."),
-            new("offline_access", "Stay connected when you are away, so that you need not sign in for every dashboard. It ends when you revoke."),
-            new("openid", "Know which Databricks account is yours."),
-            new("email", "Read your e-mail address, to check that the connection is yours."),
-            new("profile", "Read your display name."),
-        ], ["sql", "all-apis"]),
-        new("generic", RefreshRotation.SingleUse, CanRevoke: true,
-        [
-            new("sql", "Run SQL with your own permissions. It reads the tables and rows that you may read, and nothing else."),
-            new("all-apis", "Call every interface of the platform as you. Far more than a dashboard needs."),
-            new("offline_access", "Stay connected when you are away. It ends when you revoke."),
-            new("openid", "Know which account at the platform is yours."),
-            new("email", "Read your e-mail address, to check that the connection is yours."),
-            new("profile", "Read your display name."),
-        ], []),
-    ];
+    /// <summary>The profile with what a connection says differently.</summary>
+    public ProviderProfile With(ProviderBehaviour? behaviour) => behaviour is null ? this : this with
+    {
+        Rotation = behaviour.Rotation ?? Rotation,
+        Grace = behaviour.Grace ?? Grace,
+        AbsoluteSession = behaviour.AbsoluteSession ?? AbsoluteSession,
+        CanRevoke = behaviour.CanRevoke ?? CanRevoke,
+        TokenRequestsPerMinute = behaviour.TokenRequestsPerMinute ?? TokenRequestsPerMinute,
+    };
+
+    /// <summary>The presets, by name.</summary>
+    public static ImmutableArray<ProviderProfile> All { get; } = ProviderProfileReader.ReadPresets();
 
     /// <summary>The preset of that name, or null.</summary>
     public static ProviderProfile? Find(string name)
@@ -94,4 +99,26 @@ public sealed record ProviderProfile(
         }
         return null;
     }
+
+    /// <summary>The profile of a registration: its preset with what it says differently; null when this version knows no such preset.</summary>
+    public static ProviderProfile? Of(AuthorizationSettings settings) => Find(settings.Profile)?.With(settings.Behaviour);
+}
+
+/// <summary>What a connection says of its authorization server that differs from the preset; null leaves the preset's value.</summary>
+public sealed record ProviderBehaviour
+{
+    /// <summary>What renewal does to refresh tokens.</summary>
+    public RefreshRotation? Rotation { get; init; }
+
+    /// <summary>How long a rotated refresh token still works.</summary>
+    public TimeSpan? Grace { get; init; }
+
+    /// <summary>The grant ends this long after the consent.</summary>
+    public TimeSpan? AbsoluteSession { get; init; }
+
+    /// <summary>Whether it has an RFC 7009 endpoint.</summary>
+    public bool? CanRevoke { get; init; }
+
+    /// <summary>Token requests that all nodes together send to it in a minute.</summary>
+    public int? TokenRequestsPerMinute { get; init; }
 }
