@@ -56,6 +56,15 @@ public sealed record GrantOptions
     /// <value>Failures in a row after which an authorization server gets no requests for a while; 5.</value>
     public int IssuerFailures { get; init; } = 5;
 
+    /// <value>
+    /// A directory of this node alone, on a volume that outlives the process, where renewed pairs wait sealed while the store takes no
+    /// writes; null: they wait in memory, for as long as <see cref="SendFor"/>.
+    /// </value>
+    public string? SpoolDirectory { get; init; }
+
+    /// <value>Pairs in the spool at most; 1,000.</value>
+    public int SpoolFiles { get; init; } = 1_000;
+
     /// <value>Where provider profiles come from; the presets.</value>
     internal Func<AuthorizationSettings, ProviderProfile?> Profiles { get; init; } = ProviderProfile.Of;
 

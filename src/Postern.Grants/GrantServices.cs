@@ -7,6 +7,7 @@ using Postern.Grants.Pacing;
 using Postern.Grants.Renewal;
 using Postern.Grants.Revocation;
 using Postern.Grants.Sessions;
+using Postern.Grants.Spooling;
 using Postern.Model;
 using Postern.OAuth;
 using Postern.Store;
@@ -31,7 +32,9 @@ public static class GrantServices
         services.AddSingleton<NodeIdentity>();
         services.AddSingleton<FeedWatch>();
         services.AddSingleton<IssuerGates>();
+        services.AddSingleton<PairSpool>();
         services.AddSingleton<FreshPairs>();
+        services.AddSingleton<SpoolKeeper>();
         services.AddSingleton<RenewalAttempt>();
         services.AddSingleton<Renewer>();
         services.AddSingleton<ServiceGrants>();
@@ -46,6 +49,8 @@ public static class GrantServices
         services.AddHostedService(provider => provider.GetRequiredService<OpenRuns>());
         services.AddSingleton<Revoker>();
         services.AddHostedService(provider => provider.GetRequiredService<Revoker>());
+        // Before whatever renews: a restart finds its own pairs first.
+        services.AddHostedService(provider => provider.GetRequiredService<SpoolKeeper>());
         services.AddSingleton<BackgroundRenewer>();
         services.AddHostedService(provider => provider.GetRequiredService<BackgroundRenewer>());
         services.AddSingleton<Housekeeper>();

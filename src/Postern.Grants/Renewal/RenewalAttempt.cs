@@ -160,6 +160,9 @@ internal sealed class RenewalAttempt(
     private async Task<long?> ClaimAsync(GrantRow row, Connection connection)
     {
         var claim = GrantFacts.Event(EventKind.RenewalClaimed, row).With("node", options.Node);
+        // A claim that nobody sent under: the audit trail says that its token is unused, and who held it.
+        if (row.Renewal == RenewalState.Claimed)
+            claim = (claim with { Code = "unused" }).With("before", row.RenewalNode);
         if (row.Renewal != RenewalState.Sending)
             return await store.ClaimRenewalAsync(row, options.Node, options.ClaimFor, claim);
 
@@ -170,7 +173,7 @@ internal sealed class RenewalAttempt(
                 RenewalChanges.Failed(row.Subject.Tenant, row.Id, row.RenewalFence, notBefore: DateTimeOffset.UnixEpoch, row.RenewalAttempts),
                 RenewalChanges.Claim(row, options.Node, options.ClaimFor),
             ];
-        var taken = await store.CommitAsync(takeOver, claim with { Code = "take-over" });
+        var taken = await store.CommitAsync(takeOver, (claim with { Code = "take-over" }).With("before", row.RenewalNode));
         return taken.Committed ? row.RenewalFence + 1 : null;
     }
 

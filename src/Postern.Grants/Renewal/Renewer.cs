@@ -87,11 +87,11 @@ internal sealed class Renewer(
                     break;
                 case RenewalStep.MarkUncertain:
                     moved = await DecideAsync(RenewalChanges.MarkUncertain(tenant, id, row.RenewalFence),
-                        GrantFacts.Event(EventKind.RenewalUncertain, row, "access-token-serves"), cancellation);
+                        GrantFacts.Event(EventKind.RenewalUncertain, row, "access-token-serves").With("before", row.RenewalNode), cancellation);
                     break;
                 case RenewalStep.EndUncertain:
                     moved = await DecideAsync(RenewalChanges.MarkUncertainToReconnect(tenant, id, row.RenewalFence),
-                        GrantFacts.Event(EventKind.RenewalUncertain, row, "ended"), cancellation);
+                        GrantFacts.Event(EventKind.RenewalUncertain, row, "ended").With("before", row.RenewalNode), cancellation);
                     break;
                 case RenewalStep.End:
                     var reason = row.Reason == ReconnectReason.None ? ReconnectReason.Expired : row.Reason;

@@ -28,7 +28,7 @@ public static class ConfigurationReader
         var publicOrigin = PublicOrigin(root);
         var store = Store(root.Child("Store"));
         var keyStore = KeyStore(root.Child("KeyStore"), store);
-        var nodeSettings = Node(root.Child("Node"));
+        var nodeSettings = Node(root.Child("Node"), keyStore);
         var proxies = Proxies(root);
         var tenants = root.Children("Tenants").Select(child => TenantReader.Read(child, publicOrigin)).OfType<TenantDefinition>().ToImmutableArray();
         if (!root.Child("Tenants").Exists)
@@ -112,13 +112,18 @@ public static class ConfigurationReader
         return inner == outer || inner.StartsWith(outer.Length == 1 ? outer : outer + Path.DirectorySeparatorChar, StringComparison.Ordinal);
     }
 
-    private static NodeSettings Node(ConfigNode node)
+    private static NodeSettings Node(ConfigNode node, KeyStoreSettings keyStore)
     {
         var name = node.Optional("Name") ?? Environment.MachineName;
         if (name.Length > Slug.MaxLength || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_' or '.')))
             node.Report("Name", "is no node name.", $"Use 1 to {Slug.MaxLength} letters, digits, '-', '_' or '.', different for each node of this store.");
+        var spool = node.Optional("SpoolDirectory");
+        if (spool is not null && spool.Contains('\0'))
+            node.Report("SpoolDirectory", "is not a path.", "Name a directory of this node alone (mode 0700), on a volume that outlives the process.");
+        else if (spool is not null && keyStore.Directory is { Length: > 0 } keys && !keys.Contains('\0') && (IsWithin(spool, Path.GetFullPath(keys)) || IsWithin(keys, Path.GetFullPath(spool))))
+            node.Report("SpoolDirectory", "shares its folder with the keys: one copy would open what lies in it.", "Keep keys apart from sealed records.");
         node.Close();
-        return new(name);
+        return new(name, spool);
     }
 
     private static ImmutableArray<IPNetwork> Proxies(ConfigNode root)

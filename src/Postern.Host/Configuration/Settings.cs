@@ -49,7 +49,8 @@ public sealed record KeyStoreSettings(string Provider, string Directory, string 
 
 /// <summary>This process among its equals.</summary>
 /// <param name="Name">Its name in claims and events; default the machine's name.</param>
-public sealed record NodeSettings(string Name);
+/// <param name="SpoolDirectory">Where renewed pairs wait sealed while the store takes no writes; null: in memory alone.</param>
+public sealed record NodeSettings(string Name, string? SpoolDirectory = null);
 
 /// <summary>A tenant as configuration describes it.</summary>
 public sealed record TenantDefinition(

@@ -113,7 +113,7 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>Waits without turning the clock: what is awaited follows from what happened already.</summary>
     public Task SoonAsync(Func<bool> so) => UntilAsync(() => Task.FromResult(so()), TimeSpan.Zero);
 
-    private async Task UntilAsync(Func<Task<bool>> so, TimeSpan step)
+    public async Task UntilAsync(Func<Task<bool>> so, TimeSpan step)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         patience.CancelAfter(TimeSpan.FromSeconds(30));
