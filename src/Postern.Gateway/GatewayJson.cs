@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Postern.Gateway.Connect;
 using Postern.Gateway.Embedding;
+using Postern.Gateway.Health;
 using Postern.Gateway.Http;
 using Postern.Gateway.Portal;
 
@@ -26,4 +27,5 @@ namespace Postern.Gateway;
 [JsonSerializable(typeof(SessionBody))]
 [JsonSerializable(typeof(GrantsBody))]
 [JsonSerializable(typeof(GrantBody))]
+[JsonSerializable(typeof(ReadinessBody))]
 internal sealed partial class GatewayJson : JsonSerializerContext;

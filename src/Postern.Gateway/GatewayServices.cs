@@ -7,6 +7,7 @@ using Microsoft.Net.Http.Headers;
 using Postern.Gateway.Changes;
 using Postern.Gateway.Connect;
 using Postern.Gateway.Embedding;
+using Postern.Gateway.Health;
 using Postern.Gateway.Http;
 using Postern.Gateway.Pages;
 using Postern.Gateway.Portal;
@@ -14,7 +15,6 @@ using Postern.Gateway.Query;
 using Postern.Gateway.Sessions;
 using Postern.Gateway.Tenants;
 using Postern.Gateway.Workbooks;
-using Postern.Store;
 
 namespace Postern.Gateway;
 
@@ -53,7 +53,7 @@ public static class GatewayServices
         PortalEndpoints.Map(app);
         QueryEndpoints.Map(app);
         ChangeStream.Map(app);
-        MapHealth(app);
+        HealthEndpoints.Map(app);
         return app;
     }
 
@@ -75,24 +75,5 @@ public static class GatewayServices
             },
         });
         app.MapGet("/page.css", () => Results.Text(Shell.PageStyle, "text/css"));
-    }
-
-    private static void MapHealth(WebApplication app)
-    {
-        app.MapGet("/healthz/live", () => Results.Text("live"));
-        app.MapGet("/healthz/ready", async (PosternStore store, ChangeFeed feed, CancellationToken cancellation) =>
-        {
-            try
-            {
-                await store.Clock.NowAsync(cancellation);
-            }
-            catch (System.Data.Common.DbException)
-            {
-                return Results.Text("store: unreachable", statusCode: StatusCodes.Status503ServiceUnavailable);
-            }
-            return feed.SinceLastRead < TimeSpan.FromSeconds(5)
-                ? Results.Text("ready")
-                : Results.Text("feed: silent", statusCode: StatusCodes.Status503ServiceUnavailable);
-        });
     }
 }

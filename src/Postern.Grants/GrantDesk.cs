@@ -1,9 +1,12 @@
 using Postern.Grants.Connects;
 using Postern.Grants.Definitions;
 using Postern.Grants.Leases;
+using Postern.Grants.Metrics;
+using Postern.Grants.Pacing;
 using Postern.Grants.Renewal;
 using Postern.Grants.Revocation;
 using Postern.Grants.Sessions;
+using Postern.Grants.Spooling;
 using Postern.Model;
 using Postern.Policy;
 using Postern.Store;
@@ -27,12 +30,16 @@ public sealed class GrantDesk
     private readonly IChance chance;
     private readonly NodeIdentity node;
     private readonly FeedWatch feed;
+    private readonly IssuerGates gates;
+    private readonly PairSpool spool;
+    private readonly GrantMetrics metrics;
+    private readonly TimeProvider time;
     private readonly GrantOptions options;
 
     internal GrantDesk(
         PosternStore store, Renewer renewer, Revoker revoker, ServiceGrants service, LeaseCache cache, OpenRuns runs, RunFactory factory, SteadyClock clock,
         IChance chance, NodeIdentity node, FeedWatch feed, SessionBook sessions, SignInDesk signIns, ConnectDesk connects, DefinitionBook definitions,
-        GrantOptions options)
+        IssuerGates gates, PairSpool spool, GrantMetrics metrics, TimeProvider time, GrantOptions options)
     {
         this.store = store;
         this.renewer = renewer;
@@ -45,6 +52,10 @@ public sealed class GrantDesk
         this.chance = chance;
         this.node = node;
         this.feed = feed;
+        this.gates = gates;
+        this.spool = spool;
+        this.metrics = metrics;
+        this.time = time;
         this.options = options;
         Sessions = sessions;
         SignIns = signIns;
@@ -60,6 +71,9 @@ public sealed class GrantDesk
 
     /// <summary>Connects under way.</summary>
     public ConnectDesk Connects { get; }
+
+    /// <summary>What is degraded on this node.</summary>
+    public GrantHealth Health => new(gates.Standings.Count(gate => gate.Circuit != CircuitState.Closed), spool.Count);
 
     /// <summary>Tenants, connections and what else is defined.</summary>
     public DefinitionBook Definitions { get; }
@@ -78,6 +92,20 @@ public sealed class GrantDesk
             return new TokenLease(permitted, known);
         }
 
+        var began = time.GetTimestamp();
+        try
+        {
+            return await LeaseFromStoreAsync(permitted, cancellation);
+        }
+        finally
+        {
+            metrics.Waited(time.GetElapsedTime(began));
+        }
+    }
+
+    private async Task<Outcome<TokenLease>> LeaseFromStoreAsync(PermittedQuery permitted, CancellationToken cancellation)
+    {
+        var connection = permitted.Connection;
         var mark = cache.Mark;
         var row = await store.Grants.FindLatestAsync(permitted.GrantOwner, connection.Id, cancellation);
         if (row is not { State: GrantState.Active } && connection.Identity == IdentityMode.Service)

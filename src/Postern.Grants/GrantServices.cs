@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Postern.Grants.Connects;
 using Postern.Grants.Definitions;
 using Postern.Grants.Leases;
+using Postern.Grants.Metrics;
 using Postern.Grants.Pacing;
 using Postern.Grants.Renewal;
 using Postern.Grants.Revocation;
@@ -31,6 +32,10 @@ public static class GrantServices
         services.AddSingleton<TokenSealer>();
         services.AddSingleton<NodeIdentity>();
         services.AddSingleton<FeedWatch>();
+        services.AddSingleton<GrantMetrics>();
+        services.AddSingleton<IEventListener>(provider => provider.GetRequiredService<GrantMetrics>());
+        services.AddSingleton<GrantGauges>();
+        services.AddHostedService(provider => provider.GetRequiredService<GrantGauges>());
         services.AddSingleton<IssuerGates>();
         services.AddSingleton<PairSpool>();
         services.AddSingleton<FreshPairs>();
@@ -72,7 +77,9 @@ public static class GrantServices
             provider.GetRequiredService<ServiceGrants>(), provider.GetRequiredService<LeaseCache>(), provider.GetRequiredService<OpenRuns>(),
             provider.GetRequiredService<RunFactory>(), provider.GetRequiredService<SteadyClock>(), provider.GetRequiredService<IChance>(),
             provider.GetRequiredService<NodeIdentity>(), provider.GetRequiredService<FeedWatch>(), provider.GetRequiredService<SessionBook>(),
-            provider.GetRequiredService<SignInDesk>(), provider.GetRequiredService<ConnectDesk>(), provider.GetRequiredService<DefinitionBook>(), options));
+            provider.GetRequiredService<SignInDesk>(), provider.GetRequiredService<ConnectDesk>(), provider.GetRequiredService<DefinitionBook>(),
+            provider.GetRequiredService<IssuerGates>(), provider.GetRequiredService<PairSpool>(), provider.GetRequiredService<GrantMetrics>(),
+            provider.GetRequiredService<TimeProvider>(), options));
         return services;
     }
 }

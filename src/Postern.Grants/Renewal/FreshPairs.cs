@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Postern.Grants.Metrics;
 using Postern.Grants.Spooling;
 using Postern.Model;
 using Postern.OAuth;
@@ -12,7 +13,7 @@ namespace Postern.Grants.Renewal;
 /// or key store that fails for a moment is asked again and again, and at the first refusal the sealed pair goes into the spool too.
 /// </summary>
 internal sealed class FreshPairs(
-    PosternStore store, TokenSealer sealer, RowMacs macs, PairSpool spool, IChance chance, TimeProvider time, GrantOptions options)
+    PosternStore store, TokenSealer sealer, RowMacs macs, PairSpool spool, GrantMetrics metrics, IChance chance, TimeProvider time, GrantOptions options)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
@@ -89,6 +90,7 @@ internal sealed class FreshPairs(
         var late = Event(EventKind.RenewalAbandoned, pair) with { Code = "late-answer" };
         if (ToldFrom(now, pair) is not { } notBefore)
         {
+            metrics.Duplicated();
             await store.CommitAsync([], late);
             return;
         }

@@ -1,3 +1,4 @@
+using Postern.Grants.Metrics;
 using Postern.Grants.Pacing;
 using Postern.Model;
 using Postern.OAuth;
@@ -19,7 +20,8 @@ namespace Postern.Grants.Renewal;
 /// A node that was paused finds its deadline passed at 4 or 5 and sends nothing, or its fence gone at 6 and keeps nothing.
 /// </summary>
 internal sealed class RenewalAttempt(
-    PosternStore store, TokenVault vault, OAuthClient oauth, IssuerGates gates, SteadyClock clock, FreshPairs pairs, IChance chance, TimeProvider time, GrantOptions options)
+    PosternStore store, TokenVault vault, OAuthClient oauth, IssuerGates gates, SteadyClock clock, FreshPairs pairs, GrantMetrics metrics, IChance chance,
+    TimeProvider time, GrantOptions options)
 {
     private static readonly TimeSpan Reserve = TimeSpan.FromSeconds(2);
 
@@ -37,6 +39,8 @@ internal sealed class RenewalAttempt(
         var claimed = time.GetTimestamp();
         if (await ClaimAsync(row, connection) is not { } fence)
             return Outcome<AttemptEnd>.Of(AttemptEnd.Overtaken);
+        if (IsLate(row, connection, await clock.NowAsync(CancellationToken.None)))
+            metrics.Late();
         if (known.TryGet(out var metadata, out var noMetadata))
         {
             await RunClaimedAsync(new Claimed(row, connection, fence, claimed), metadata, passage);
@@ -48,6 +52,11 @@ internal sealed class RenewalAttempt(
         }
         return Outcome<AttemptEnd>.Of(AttemptEnd.Claimed);
     }
+
+    /// <summary>True when the background should have renewed it while it was in use, and did not.</summary>
+    private static bool IsLate(GrantRow row, Connection connection, DateTimeOffset now) =>
+        row.AccessExpiresAt is { } end && row.LastUsedAt >= end - connection.Lifetimes.KeepFreshAfterUse
+        && !RenewalProtocol.Serves(GrantFacts.Of(row, connection), RenewalNeed.ToUse, now);
 
     private async Task RunClaimedAsync(Claimed claim, ServerMetadata metadata, Passage passage)
     {

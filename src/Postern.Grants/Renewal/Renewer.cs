@@ -1,4 +1,5 @@
 using Postern.Grants.Definitions;
+using Postern.Grants.Metrics;
 using Postern.Grants.Pacing;
 using Postern.Model;
 using Postern.Store;
@@ -11,7 +12,8 @@ namespace Postern.Grants.Renewal;
 /// each grant; across processes the claim in the database decides. A caller that hangs up ends its own waiting only.
 /// </summary>
 internal sealed class Renewer(
-    PosternStore store, RowMacs macs, DefinitionBook definitions, RenewalAttempt attempt, SteadyClock clock, IChance chance, TimeProvider time, GrantOptions options)
+    PosternStore store, RowMacs macs, DefinitionBook definitions, RenewalAttempt attempt, SteadyClock clock, GrantMetrics metrics, IChance chance,
+    TimeProvider time, GrantOptions options)
 {
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
@@ -51,7 +53,8 @@ internal sealed class Renewer(
     {
         var began = time.GetTimestamp();
         var look = FirstLook;
-        for (var attempted = 0; ;)
+        var own = false;
+        for (var (attempted, looks) = (0, 0); ; looks++)
         {
             if (await store.Grants.FindAsync(tenant, id, cancellation) is not { } row)
                 return new Refusal(RefusalKind.NotFound, "There is no such grant.");
@@ -67,6 +70,8 @@ internal sealed class Renewer(
             switch (RenewalProtocol.Next(facts, need, GrantFacts.Rotation(connection, options), now))
             {
                 case RenewalStep.UseCurrent:
+                    if (looks > 0 && !own)
+                        metrics.Avoided();
                     return row;
                 case RenewalStep.NotActive:
                     return GrantFacts.Reconnect(row, connection);
@@ -77,7 +82,7 @@ internal sealed class Renewer(
                 case RenewalStep.Claim or RenewalStep.TakeOver:
                     if (attempted == AttemptsAtMost)
                         return Unavailable(connection, null);
-                    if (!(await AttemptAsync(row, connection, need, cancellation)).TryGet(out var end, out var held))
+                    if (!(await AttemptAsync(row, connection, need, () => own = true, cancellation)).TryGet(out var end, out var held))
                     {
                         // The server may not be asked now. What still serves is served.
                         return RenewalProtocol.Serves(facts, need, now) ? row : Unavailable(connection, held.RetryAfter, held.Code);
@@ -119,15 +124,23 @@ internal sealed class Renewer(
         GrantFacts.Rotation(connection, options) == RefreshRotation.SingleUseKillsAccessTokens && RenewalProtocol.MayWaitForRuns(facts, now)
         && (await store.QueryRuns.OpenByGrantAsync(row.Subject.Tenant, row.Id, cancellation)).Count > 0;
 
-    private async Task<Outcome<AttemptEnd>> AttemptAsync(GrantRow row, Connection connection, RenewalNeed need, CancellationToken cancellation)
+    /// <param name="began">Called when the attempt is this caller's own, and not another's that it joins.</param>
+    private async Task<Outcome<AttemptEnd>> AttemptAsync(
+        GrantRow row, Connection connection, RenewalNeed need, Action began, CancellationToken cancellation)
     {
         try
         {
-            return await attempts.RunAsync(row.Id, _ => attempt.RunAsync(row, connection, need.Early ? Urgency.Background : Urgency.Waiting), cancellation);
+            return await attempts.RunAsync(row.Id, _ => RunAsync(), cancellation);
         }
         catch (TimeoutException)
         {
             return Outcome<AttemptEnd>.Of(AttemptEnd.Overtaken);
+        }
+
+        Task<Outcome<AttemptEnd>> RunAsync()
+        {
+            began();
+            return attempt.RunAsync(row, connection, need.Early ? Urgency.Background : Urgency.Waiting);
         }
     }
 

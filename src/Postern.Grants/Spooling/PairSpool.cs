@@ -19,6 +19,9 @@ internal sealed partial class PairSpool(GrantOptions options, ILogger<PairSpool>
     private const UnixFileMode PrivateDirectory = Private | UnixFileMode.UserExecute;
     private const int LargestFile = 64 * 1024;
 
+    /// <summary>How many pairs wait.</summary>
+    public int Count => options.SpoolDirectory is { } directory && Directory.Exists(directory) ? Files(directory).Count() : 0;
+
     /// <summary>Makes the directory, or refuses one that others can read.</summary>
     /// <exception cref="IOException">It cannot be made, or it is open to others; the message says what to do.</exception>
     public void Prepare()

@@ -35,6 +35,7 @@ internal static class PosternApplication
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
 
         AddRooms(builder.Services, settings);
+        builder.Services.AddTelemetry(settings);
         builder.Services.AddPostern(new GatewayOptions { PublicOrigin = settings.PublicOrigin, FrontEnd = frontEnd });
 
         var app = builder.Build();

@@ -122,8 +122,11 @@ public static class ConfigurationReader
             node.Report("SpoolDirectory", "is not a path.", "Name a directory of this node alone (mode 0700), on a volume that outlives the process.");
         else if (spool is not null && keyStore.Directory is { Length: > 0 } keys && !keys.Contains('\0') && (IsWithin(spool, Path.GetFullPath(keys)) || IsWithin(keys, Path.GetFullPath(spool))))
             node.Report("SpoolDirectory", "shares its folder with the keys: one copy would open what lies in it.", "Keep keys apart from sealed records.");
+        var text = node.Optional("OtlpEndpoint");
+        if (text is not null && !(Uri.TryCreate(text, UriKind.Absolute, out var collector) && collector.Scheme is ("http" or "https") && collector.UserInfo.Length == 0))
+            node.Report("OtlpEndpoint", $"{ConfigNode.Shown(text)} is not an absolute http or https address without user name.", "Write the collector's address for metrics, such as http://127.0.0.1:4318/v1/metrics.");
         node.Close();
-        return new(name, spool);
+        return new(name, spool, text is not null && Uri.TryCreate(text, UriKind.Absolute, out var endpoint) ? endpoint : null);
     }
 
     private static ImmutableArray<IPNetwork> Proxies(ConfigNode root)

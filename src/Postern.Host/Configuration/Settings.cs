@@ -50,7 +50,8 @@ public sealed record KeyStoreSettings(string Provider, string Directory, string 
 /// <summary>This process among its equals.</summary>
 /// <param name="Name">Its name in claims and events; default the machine's name.</param>
 /// <param name="SpoolDirectory">Where renewed pairs wait sealed while the store takes no writes; null: in memory alone.</param>
-public sealed record NodeSettings(string Name, string? SpoolDirectory = null);
+/// <param name="OtlpEndpoint">Where metrics are sent by OTLP over HTTP; null: nowhere.</param>
+public sealed record NodeSettings(string Name, string? SpoolDirectory = null, Uri? OtlpEndpoint = null);
 
 /// <summary>A tenant as configuration describes it.</summary>
 public sealed record TenantDefinition(

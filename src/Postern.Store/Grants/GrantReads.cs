@@ -83,6 +83,11 @@ public sealed class GrantReads
         "SELECT * FROM grants WHERE state = 1 AND reason <> 0 AND access_expires_at <= {now} ORDER BY access_expires_at LIMIT @limit",
         new { limit }, GrantRow.Read, cancellation);
 
+    /// <summary>How many active grants have their absolute end within the given time.</summary>
+    public async Task<long> CountEndingAsync(TimeSpan within, CancellationToken cancellation) => (await database.ListAsync(
+        "SELECT COUNT(*) AS amount FROM grants WHERE state = 1 AND absolute_end_at <= {now} + @within",
+        new { within = within.ToMs() }, row => row.Number("amount"), cancellation))[0];
+
     /// <summary>Active grants whose absolute end passed.</summary>
     public Task<IReadOnlyList<GrantRow>> PastAbsoluteEndAsync(int limit, CancellationToken cancellation) => database.ListAsync(
         "SELECT * FROM grants WHERE state = 1 AND absolute_end_at <= {now} ORDER BY absolute_end_at LIMIT @limit",

@@ -14,6 +14,10 @@ public sealed class RevocationReads
         "SELECT * FROM provider_revocations WHERE status = 0 AND not_before <= {now} ORDER BY not_before LIMIT @limit",
         new { limit }, RevocationRow.Read, cancellation);
 
+    /// <summary>How many are pending, due or not, of all tenants.</summary>
+    public async Task<long> CountPendingAsync(CancellationToken cancellation) => (await database.ListAsync(
+        "SELECT COUNT(*) AS amount FROM provider_revocations WHERE status = 0", null, row => row.Number("amount"), cancellation))[0];
+
     /// <summary>All of a grant, latest first.</summary>
     public Task<IReadOnlyList<RevocationRow>> ListOfAsync(TenantId tenant, GrantId grant, CancellationToken cancellation) => database.ListAsync(
         "SELECT * FROM provider_revocations WHERE grant_id = @grant AND tenant = @tenant ORDER BY created_at DESC, id",

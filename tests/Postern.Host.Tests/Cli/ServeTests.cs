@@ -28,10 +28,12 @@ public sealed class ServeTests : IDisposable
         Assert.True(ready.Task.IsCompletedSuccessfully, error.ToString());
         using var http = new HttpClient { BaseAddress = listen };
         var live = await http.GetStringAsync(new Uri("/healthz/live", UriKind.Relative), stop.Token);
+        var readiness = JsonNode.Parse(await http.GetStringAsync(new Uri("/healthz/ready", UriKind.Relative), stop.Token))!;
         var unknownHost = await http.GetAsync(new Uri("/", UriKind.Relative), stop.Token);
         await stop.CancelAsync();
 
         Assert.Equal("live", live);
+        Assert.Equal(("ready", 0, 0), (readiness["status"]!.GetValue<string>(), readiness["unready"]!.AsArray().Count, readiness["degraded"]!.AsArray().Count));
         Assert.Equal(HttpStatusCode.NotFound, unknownHost.StatusCode);
         Assert.Equal(0, await serving);
         Assert.Empty(error.ToString());

@@ -1,8 +1,12 @@
+using System.Collections.Concurrent;
 using System.CommandLine;
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Postern.Host.Cli;
 using Postern.Host.Composition;
 using Postern.Model;
@@ -82,6 +86,35 @@ public sealed partial class ReferenceTests : IDisposable
 
         static string Duration(TimeSpan? duration) => duration is { } some ? Quoted(some.ToString("c", CultureInfo.InvariantCulture)) : "-";
         static string Quoted(string text) => $"`{text}`";
+    }
+
+    [Fact]
+    public async Task MetricsPage_ListsEveryInstrumentAndNoOther()
+    {
+        var found = new ConcurrentBag<string>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, _) =>
+            {
+                if (instrument.Meter.Name == "Postern")
+                    found.Add($"{instrument.Name} {Kind(instrument)} {instrument.Unit}");
+            },
+        };
+        listener.Start();
+        await using var app = PosternApplication.Build(Given.Read(Given.Demo(folder)).Settings!, Given.FrontEnd(folder), new Uri("http://127.0.0.1:0"));
+        using var stopped = new CancellationTokenSource();
+        foreach (var service in app.Services.GetServices<IHostedService>().Where(service => service.GetType().Name == "GrantGauges"))
+        {
+            await service.StartAsync(stopped.Token);
+            await service.StopAsync(stopped.Token);
+        }
+
+        var told = Pages.Rows(Checkout.Read("docs/reference/metrics.md")).Where(cells => cells.Length == 5 && cells[0] != "instrument")
+            .Select(cells => $"{Pages.Codes(cells[0]).Single()} {cells[1]} {Pages.Codes(cells[2]).Single()}");
+
+        Assert.Equal(found.Distinct().Order(StringComparer.Ordinal), told.Order(StringComparer.Ordinal));
+
+        static string Kind(Instrument instrument) => instrument switch { Counter<long> => "counter", Histogram<double> => "histogram", _ => "gauge" };
     }
 
     private static string Bare(string key) => Registration().Replace(key, "");
