@@ -19,6 +19,7 @@ namespace Postern.Grants;
 /// </summary>
 public sealed class GrantDesk
 {
+    private const int RevokedAtOnce = 500;
     private readonly PosternStore store;
     private readonly Renewer renewer;
     private readonly Revoker revoker;
@@ -235,6 +236,40 @@ public sealed class GrantDesk
     /// <summary>Revokes any grant of a tenant, as an administrator or operator; false when there is none such or it was revoked already.</summary>
     public async Task<bool> RevokeAsOperatorAsync(TenantId tenant, GrantId id, string actor, CancellationToken cancellation) =>
         await store.Grants.FindAsync(tenant, id, cancellation) is { } row && await revoker.RevokeAsync(row, "by-operator", actor, cancellation);
+
+    /// <summary>Revokes every grant of a tenant that the filter names, whatever its state, and says how many; the providers are told by running nodes, within their caps.</summary>
+    /// <param name="filter">Connection and subject; its state, limit and offset are not looked at.</param>
+    public async Task<int> RevokeAllAsOperatorAsync(TenantId tenant, GrantFilter filter, string actor, CancellationToken cancellation)
+    {
+        var revoked = 0;
+        foreach (var state in new[] { GrantState.Active, GrantState.Unconfirmed, GrantState.Reconnect })
+        {
+            // What was revoked is in this state no more, so each page is the first; one of which nothing was revoked is the last.
+            for (var before = -1; before < revoked;)
+            {
+                before = revoked;
+                var page = await store.Grants.ListAsync(tenant, filter with { State = state, Limit = RevokedAtOnce, Offset = 0 }, cancellation);
+                await Parallel.ForEachAsync(page, cancellation, async (row, token) =>
+                {
+                    if (await revoker.RevokeAsync(row, "by-operator", actor, token))
+                        Interlocked.Increment(ref revoked);
+                });
+            }
+        }
+        return revoked;
+    }
+
+    /// <summary>Signs a person out. At the portal, where a connection says so, their grant on it is revoked first, so that nothing is left undone when the session is gone.</summary>
+    public async Task SignOutAsync(Session session, CancellationToken cancellation)
+    {
+        foreach (var row in session.Kind == SessionKind.Portal ? await store.Grants.ListOfAsync(session.Subject.Key, withRevoked: false, cancellation) : [])
+        {
+            if (row.State == GrantState.Active
+                && (await Definitions.ConnectionAsync(row.Subject.Tenant, row.Connection, cancellation)).TryGet(out var connection, out _) && connection.RevokeAtSignOut)
+                await revoker.RevokeAsync(row, "sign-out", actor: null, cancellation);
+        }
+        await Sessions.EndAsync(session, cancellation);
+    }
 
     /// <summary>
     /// Lets a service connection make a new grant after its grant was revoked; the revocation stands until somebody asks for this. False

@@ -100,6 +100,9 @@ public sealed record Lifetimes
     /// <value>A grant not used for this long is no longer renewed in the background; 1 hour.</value>
     public TimeSpan KeepFreshAfterUse { get; init; } = TimeSpan.FromHours(1);
 
+    /// <value>A person's grant not used for this long is revoked; null for never, the default.</value>
+    public TimeSpan? RevokeUnusedAfter { get; init; }
+
     /// <value>An unconfirmed connect is revoked after this; 5 minutes.</value>
     public TimeSpan Unconfirmed { get; init; } = TimeSpan.FromMinutes(5);
 }
@@ -118,6 +121,9 @@ public sealed record Connection(
 {
     /// <summary>Whether people may send SQL of their own.</summary>
     public bool FreeSql { get; init; }
+
+    /// <summary>Whether a person's grant is revoked when they sign out of the portal.</summary>
+    public bool RevokeAtSignOut { get; init; }
 
     /// <summary>Private networks in which this platform and its result links may be reached; for this connection alone, and none by default.</summary>
     public ImmutableArray<IPNetwork> AllowedNetworks { get; init; } = [];

@@ -56,7 +56,8 @@ internal static class SignInEndpoints
     {
         if ((await gate.RequireAsync(context)).TryGet(out var session, out _))
         {
-            await desk.Sessions.EndAsync(session, context.RequestAborted);
+            // A browser that closes at this moment has signed out all the same.
+            await desk.SignOutAsync(session, CancellationToken.None);
             SessionGate.Clear(context, session.Kind);
         }
         return Results.NoContent();

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Postern.Grants.Definitions;
 using Postern.Grants.Leases;
 using Postern.Grants.Pacing;
 using Postern.Grants.Revocation;
@@ -13,7 +14,7 @@ namespace Postern.Grants.Renewal;
 /// renewals, because a node whose authorization servers are slow is not dead.
 /// </summary>
 internal sealed partial class Housekeeper(
-    PosternStore store, Revoker revoker, IssuerGates gates, NodeIdentity node, IChance chance, TimeProvider time, GrantOptions options, ILogger<Housekeeper> log)
+    PosternStore store, Revoker revoker, IssuerGates gates, DefinitionBook definitions, NodeIdentity node, IChance chance, TimeProvider time, GrantOptions options, ILogger<Housekeeper> log)
     : BackgroundService
 {
     private const int Batch = 256;
@@ -60,6 +61,7 @@ internal sealed partial class Housekeeper(
         await CountNodesAsync(cancellation);
         await GiveUpAsync(cancellation);
         await EndSessionsAsync(cancellation);
+        await RevokeUnusedAsync(cancellation);
         await CloseLostRunsAsync(cancellation);
     }
 
@@ -90,6 +92,18 @@ internal sealed partial class Housekeeper(
             await store.CommitAsync(
                 [GrantChanges.EndToReconnect(row.Subject.Tenant, row.Id, row.Generation, ReconnectReason.Expired)],
                 GrantFacts.Event(EventKind.GrantEnded, row, "absolute-end"), null, cancellation);
+        }
+    }
+
+    /// <summary>Where a connection says so: what nobody uses any more is a risk and no use. Never a service connection's grant.</summary>
+    private async Task RevokeUnusedAsync(CancellationToken cancellation)
+    {
+        foreach (var connection in await definitions.ConnectionsAsync(cancellation))
+        {
+            if (connection.Lifetimes.RevokeUnusedAfter is not { } unusedFor || connection.Identity == IdentityMode.Service)
+                continue;
+            foreach (var row in await store.Grants.UnusedAsync(connection.Tenant, connection.Id, unusedFor, Batch, cancellation))
+                await revoker.RevokeAsync(row, "unused", actor: node.Name, cancellation);
         }
     }
 

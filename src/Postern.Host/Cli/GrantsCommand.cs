@@ -53,18 +53,36 @@ internal static class GrantsCommand
     {
         var config = Configured.ConfigOption();
         var tenant = Configured.TenantOption("The tenant.", required: true);
-        var grant = new Argument<Guid>("grant") { Description = "The grant's id." };
-        var command = new Command("revoke", "Revokes a grant: no query starts after this, on any node; a running node tells the authorization server.") { grant, config, tenant };
+        var grant = new Argument<Guid?>("grant") { Description = "The grant's id.", Arity = ArgumentArity.ZeroOrOne };
+        var subject = new Option<string?>("--subject") { Description = "Every grant of the person with this id, under any authority." };
+        var connection = Configured.ConnectionOption("Every grant on this connection.");
+        var all = new Option<bool>("--all") { Description = "Every grant of the tenant." };
+        var command = new Command("revoke", "Revokes grants: no query starts after this, on any node; a running node tells the authorization servers, within their caps.")
+        { grant, config, tenant, subject, connection, all };
+        command.Validators.Add(result =>
+        {
+            var many = Configured.IsGiven(result, subject) || Configured.IsGiven(result, connection);
+            var named = new[] { result.GetResult(grant) is { Tokens.Count: > 0 }, many, Configured.IsGiven(result, all) }.Count(given => given);
+            if (named != 1)
+                result.AddError("Name one grant, or --subject or --connection (or both, for their common grants), or --all.");
+        });
         command.SetAction((result, cancellation) => Configured.RunAsync(result, config, async (settings, output) =>
         {
             await using var rooms = PosternApplication.BuildRooms(settings);
-            var revoked = await rooms.GetRequiredService<GrantDesk>().RevokeAsOperatorAsync(
-                result.GetValue(tenant)!.Value, new GrantId(result.GetValue(grant)), Configured.Operator, cancellation);
-            if (revoked)
-                await output.WriteLineAsync("Revoked.");
-            else
-                await result.InvocationConfiguration.Error.WriteLineAsync("There is no such grant in this tenant, or it was revoked already.");
-            return revoked ? Configured.Ok : Configured.Failed;
+            var desk = rooms.GetRequiredService<GrantDesk>();
+            if (result.GetValue(grant) is { } one)
+            {
+                var revoked = await desk.RevokeAsOperatorAsync(result.GetValue(tenant)!.Value, new GrantId(one), Configured.Operator, cancellation);
+                if (revoked)
+                    await output.WriteLineAsync("Revoked.");
+                else
+                    await result.InvocationConfiguration.Error.WriteLineAsync("There is no such grant in this tenant, or it was revoked already.");
+                return revoked ? Configured.Ok : Configured.Failed;
+            }
+            var filter = new GrantFilter { SubjectId = result.GetValue(subject), Connection = result.GetValue(connection) };
+            var count = await desk.RevokeAllAsOperatorAsync(result.GetValue(tenant)!.Value, filter, Configured.Operator, cancellation);
+            await output.WriteLineAsync(count == 1 ? "Revoked 1 grant." : $"Revoked {count.ToString(CultureInfo.InvariantCulture)} grants.");
+            return Configured.Ok;
         }));
         return command;
     }

@@ -25,6 +25,9 @@ internal static class ConnectionReader
         var freeSql = node.Flag("FreeSql");
         if (freeSql && identity == IdentityMode.Service)
             node.Report("FreeSql", "is on for a service connection, where row policies live in published queries only.", "Turn it off, or use Identity user.");
+        var revokeAtSignOut = node.Flag("RevokeAtSignOut");
+        if (revokeAtSignOut && identity == IdentityMode.Service)
+            node.Report("RevokeAtSignOut", "is on for a service connection, whose grant is nobody's own.", "Turn it off.");
         var authorization = Authorization(node.Child("Authorization"), identity);
         var execution = Execution(node.Child("Execution"));
         var agreement = Agreement(node.Child("Agreement"));
@@ -35,6 +38,7 @@ internal static class ConnectionReader
         return endpoint is null ? null : new Connection(tenant, id, displayName, platform, endpoint, identity, match, authorization, execution)
         {
             FreeSql = freeSql,
+            RevokeAtSignOut = revokeAtSignOut,
             AllowedNetworks = networks,
             Agreement = agreement,
             Lifetimes = lifetimes,
@@ -200,6 +204,7 @@ internal static class ConnectionReader
             RenewBeforeLatest = node.Duration("RenewBeforeLatest", defaults.RenewBeforeLatest, second, day),
             RenewBeforeEarliest = node.Duration("RenewBeforeEarliest", defaults.RenewBeforeEarliest, second, day),
             KeepFreshAfterUse = node.Duration("KeepFreshAfterUse", defaults.KeepFreshAfterUse, TimeSpan.Zero, TimeSpan.FromDays(90)),
+            RevokeUnusedAfter = node.OptionalDuration("RevokeUnusedAfter", TimeSpan.FromHours(1), TimeSpan.FromDays(3650)),
             Unconfirmed = node.Duration("Unconfirmed", defaults.Unconfirmed, second, TimeSpan.FromHours(1)),
         };
         if (lifetimes.RenewBeforeEarliest < lifetimes.RenewBeforeLatest)

@@ -93,6 +93,15 @@ public sealed class GrantReads
         "SELECT * FROM grants WHERE state = 1 AND absolute_end_at <= {now} ORDER BY absolute_end_at LIMIT @limit",
         new { limit }, GrantRow.Read, cancellation);
 
+    /// <summary>Active grants on a connection that no query used for so long.</summary>
+    public Task<IReadOnlyList<GrantRow>> UnusedAsync(TenantId tenant, ConnectionId connection, TimeSpan unusedFor, int limit, CancellationToken cancellation) =>
+        database.ListAsync(
+            """
+            SELECT * FROM grants WHERE tenant = @tenant AND state = 1 AND connection = @connection AND last_used_at <= {now} - @unusedFor
+            ORDER BY last_used_at LIMIT @limit
+            """,
+            new { tenant = tenant.Value, connection = connection.Value, unusedFor = unusedFor.ToMs(), limit }, GrantRow.Read, cancellation);
+
     /// <summary>Grants that nobody confirmed in time.</summary>
     public Task<IReadOnlyList<GrantRow>> UnconfirmedPastDeadlineAsync(int limit, CancellationToken cancellation) => database.ListAsync(
         "SELECT * FROM grants WHERE state = 0 AND confirm_before <= {now} ORDER BY confirm_before LIMIT @limit",

@@ -162,4 +162,82 @@ public sealed class RevocationTests
         Assert.Single(await rig.One.Store.Revocations.ListOfAsync(Rig.Acme, id, Rig.Cancellation));
 
     private static async Task<RevocationStatus> StatusAsync(Rig rig, GrantId id) => (await RevocationAsync(rig, id)).Status;
+
+    [Fact]
+    public async Task Unused_BeyondTheConnectionsTime_IsRevokedAndNothingElse()
+    {
+        await using var rig = await Rig.StartAsync();
+        var lake = await rig.AddConnectionAsync("policy", "generic", change: connection => connection with
+        {
+            Lifetimes = connection.Lifetimes with { RevokeUnusedAfter = TimeSpan.FromDays(30) },
+        });
+        var (unused, _) = await rig.GrantAsync(lake);
+        var (used, _) = await rig.GrantAsync(lake, Rig.Ben);
+        var (elsewhere, _) = await rig.GrantAsync(Rig.Lake);
+        rig.Clock.Advance(TimeSpan.FromDays(29));
+        await rig.One.Store.UpkeepAsync(GrantChanges.TouchUsed(Rig.Acme, used), Rig.Cancellation);
+        await rig.One.Get<Housekeeper>().TurnAsync(Rig.Cancellation);
+        Assert.Equal(GrantState.Active, (await rig.RowAsync(unused)).State);
+
+        rig.Clock.Advance(TimeSpan.FromDays(1));
+        await rig.One.Get<Housekeeper>().TurnAsync(Rig.Cancellation);
+
+        Assert.Equal((GrantState.Revoked, GrantState.Active, GrantState.Active), ((await rig.RowAsync(unused)).State, (await rig.RowAsync(used)).State, (await rig.RowAsync(elsewhere)).State));
+        Assert.Equal(("unused", unused), (Assert.Single(rig.One.Events.Of(EventKind.GrantRevoked)).Code, rig.One.Events.Of(EventKind.GrantRevoked)[0].Grant));
+        await rig.One.Get<Revoker>().TellAsync(Rig.Cancellation);
+        Assert.Equal(2, rig.Authority.Revoked.Count);
+    }
+
+    [Fact]
+    public async Task SignOut_OfThePortal_RevokesWhereTheConnectionSaysSo_BeforeTheSessionIsGone()
+    {
+        await using var rig = await Rig.StartAsync();
+        var lake = await rig.AddConnectionAsync("policy", "generic", change: connection => connection with { RevokeAtSignOut = true });
+        var (mine, _) = await rig.GrantAsync(lake);
+        var (kept, _) = await rig.GrantAsync(Rig.Lake);
+        var (others, _) = await rig.GrantAsync(lake, Rig.Ben);
+        var session = await rig.One.SignInAsync();
+
+        await rig.One.Desk.SignOutAsync(session, Rig.Cancellation);
+
+        Assert.Equal((GrantState.Revoked, GrantState.Active, GrantState.Active), ((await rig.RowAsync(mine)).State, (await rig.RowAsync(kept)).State, (await rig.RowAsync(others)).State));
+        Assert.Equal("sign-out", Assert.Single(rig.One.Events.Of(EventKind.GrantRevoked)).Code);
+        Assert.NotNull((await rig.One.Store.Sessions.FindAsync(Rig.Acme, session.Id, Rig.Cancellation))!.EndedAt);
+    }
+
+    [Fact]
+    public async Task RevokeAll_OfASubjectOrConnectionOrTenant_RevokesThoseAndNoOthers()
+    {
+        await using var rig = await Rig.StartAsync();
+        foreach (var person in new[] { Rig.Ana, Rig.Ben })
+        {
+            await rig.GrantAsync(Rig.Lake, person);
+            await rig.GrantAsync(Rig.Grace, person);
+        }
+
+        Assert.Equal(1, await rig.One.Desk.RevokeAllAsOperatorAsync(Rig.Acme, new GrantFilter { SubjectId = "ana", Connection = Rig.Lake }, "test", Rig.Cancellation));
+        Assert.Equal(1, await rig.One.Desk.RevokeAllAsOperatorAsync(Rig.Acme, new GrantFilter { Connection = Rig.Lake }, "test", Rig.Cancellation));
+        Assert.Equal(0, await rig.One.Desk.RevokeAllAsOperatorAsync(TenantId.Parse("other"), new GrantFilter(), "test", Rig.Cancellation));
+        Assert.Equal(2, await rig.One.Desk.RevokeAllAsOperatorAsync(Rig.Acme, new GrantFilter(), "test", Rig.Cancellation));
+        Assert.Equal(0, await rig.One.Desk.RevokeAllAsOperatorAsync(Rig.Acme, new GrantFilter(), "test", Rig.Cancellation));
+    }
+
+    [Fact]
+    public async Task RevokeAll_OfThousands_RevokesEachOnce()
+    {
+        await using var rig = await Rig.StartAsync();
+        await rig.GrantAsync(Rig.Lake);
+        // Copies of the row: what counts here is how many there are.
+        var columns = string.Join(", ", (await rig.ColumnsAsync("grants")).Where(column => column is not ("id" or "slot" or "active_slot")));
+        await rig.SqlAsync($"""
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+            INSERT INTO grants (id, slot, active_slot, {columns})
+            SELECT printf('%08x-0000-4000-8000-000000000000', i), printf('%064x', i), printf('%064x', i), {columns} FROM n, grants
+            """);
+
+        Assert.Equal(2001, await rig.One.Desk.RevokeAllAsOperatorAsync(Rig.Acme, new GrantFilter(), "test", Rig.Cancellation));
+
+        Assert.Equal(2001, rig.One.Events.Of(EventKind.GrantRevoked).Select(told => told.Grant).Distinct().Count());
+        Assert.Equal(2001, await rig.One.Store.Revocations.CountPendingAsync(Rig.Cancellation));
+    }
 }

@@ -72,9 +72,9 @@ internal sealed class Rig : IAsyncDisposable
         [new SeedBody(DefinitionKind.Policy, "all", "{}")]);
 
     /// <summary>A further connection, of another server when one is given.</summary>
-    public async Task<ConnectionId> AddConnectionAsync(string name, string profile, Authority? at = null)
+    public async Task<ConnectionId> AddConnectionAsync(string name, string profile, Authority? at = null, Func<Connection, Connection>? change = null)
     {
-        var added = Connection(ConnectionId.Parse(name), profile);
+        var added = (change ?? (same => same))(Connection(ConnectionId.Parse(name), profile));
         if (at is not null)
             added = added with { Authorization = added.Authorization with { Issuer = at.Issuer } };
         await One.Desk.Definitions.SeedAsync(Seed() with { Connections = [added], EmbedKeys = [], Others = [] }, "test", Cancellation);
@@ -159,6 +159,12 @@ internal sealed class Rig : IAsyncDisposable
     {
         await using var connection = new SqliteConnection($"Data Source={File}");
         return await connection.ExecuteAsync(sql, parameters);
+    }
+
+    public async Task<IReadOnlyList<string>> ColumnsAsync(string table)
+    {
+        await using var connection = new SqliteConnection($"Data Source={File}");
+        return [.. await connection.QueryAsync<string>("SELECT name FROM pragma_table_info(@table)", new { table })];
     }
 
     public async ValueTask DisposeAsync()

@@ -150,6 +150,32 @@ public sealed class VerbTests : IDisposable
         Assert.Contains("no such grant", ran.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData]
+    [InlineData("11111111-2222-3333-4444-555555555555", "--all")]
+    [InlineData("--all", "--connection", "lakehouse")]
+    public async Task GrantsRevoke_NotExactlyOneChoice_IsRefused(params string[] choice)
+    {
+        var config = await MigratedAsync();
+
+        var ran = await Verb.RunAsync(["grants", "revoke", "--config", config, "--tenant", "skyline", .. choice]);
+
+        Assert.NotEqual(0, ran.Code);
+        Assert.Contains("Name one grant", ran.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--all")]
+    [InlineData("--subject", "ana", "--connection", "lakehouse")]
+    public async Task GrantsRevoke_Many_SaysHowMany(params string[] choice)
+    {
+        var config = await MigratedAsync();
+
+        var ran = await Verb.RunAsync(["grants", "revoke", "--config", config, "--tenant", "skyline", .. choice]);
+
+        Assert.Equal((0, "Revoked 0 grants."), (ran.Code, ran.Output.Trim()));
+    }
+
     [Fact]
     public async Task GrantsLift_NoSuchGrant_Fails()
     {

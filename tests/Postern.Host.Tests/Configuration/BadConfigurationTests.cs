@@ -90,7 +90,7 @@ public sealed class BadConfigurationTests
         ["embed key for a foreign origin"] = (c => c.Set(Given.Skyline + ":EmbedKeys:0:Origins", new JsonArray("https://other.example")), Given.Skyline + ":EmbedKeys:0:Origins", "Add it there"),
         ["embed key without workbooks"] = (c => c.Remove(Given.Skyline + ":EmbedKeys:0:Workbooks"), Given.Skyline + ":EmbedKeys:0:Workbooks", "List the workbooks"),
         ["unknown key that is near a known one"] = (c => c.Set(Given.Lakehouse + ":FreeSQl2", true), Given.Lakehouse + ":FreeSQl2", "Did you mean 'FreeSql'?"),
-        ["unknown key that is near none"] = (c => c.Set("Postern:Node:Colour", "blue"), "Postern:Node:Colour", "Known here: Name."),
+        ["unknown key that is near none"] = (c => c.Set("Postern:Node:Colour", "blue"), "Postern:Node:Colour", "Known here: Name, OtlpEndpoint, SpoolDirectory."),
     };
 
     public static TheoryData<string> Names => [.. Cases.Keys];
