@@ -158,12 +158,15 @@ internal sealed class RenewalAttempt(
             return false;
         var within = options.SendFor - oauth.RequestTimeout;
         var grace = GrantFacts.Profile(connection, options).Grace;
-        if (time.GetElapsedTime(marked) > (grace < within ? grace : within) - Reserve)
+        if (IsOver())
             return false;
         var repeated = await store.CommitAsync(
             [RenewalChanges.Repeat(row.Subject.Tenant, row.Id, fence)],
             GrantFacts.Event(EventKind.RenewalUncertain, row, "repeated").With("why", lost.Kind.ToString()));
-        return repeated.Committed;
+        // Asked again: the process may have been paused while that was written.
+        return repeated.Committed && !IsOver();
+
+        bool IsOver() => time.GetElapsedTime(marked) > (grace < within ? grace : within) - Reserve;
     }
 
     private async Task<long?> ClaimAsync(GrantRow row, Connection connection)

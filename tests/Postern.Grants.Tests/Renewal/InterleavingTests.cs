@@ -39,24 +39,43 @@ public sealed class InterleavingTests
         Assert.Null(model.FindDeadEnd());
     }
 
+    /// <summary>The guard that is taken out, where, and how the first violation found begins.</summary>
+    public static TheoryData<string, RefreshRotation, string, string> Mutants() => new()
+    {
+        { nameof(Guards.Claim), RefreshRotation.SingleUse, "expired", "sent" },
+        { nameof(Guards.Claim), RefreshRotation.SingleUseKillsAccessTokens, "refused", "sent" },
+        { nameof(Guards.Mark), RefreshRotation.SingleUse, "expired", "sent" },
+        { nameof(Guards.Deadline), RefreshRotation.SingleUse, "expired", "sent outside" },
+        { nameof(Guards.Deadline), RefreshRotation.RotatingWithGrace, "expired", "sent outside" },
+        { nameof(Guards.StoreFence), RefreshRotation.RotatingWithGrace, "expired", "stored" },
+        { nameof(Guards.StoreFence), RefreshRotation.SingleUse, "in-time", "stored" },
+        { nameof(Guards.StoreFence), RefreshRotation.None, "expired", "stored" },
+        { nameof(Guards.Generation), RefreshRotation.SingleUse, "refused", "renewed again" },
+        { nameof(Guards.Profile), RefreshRotation.SingleUse, "expired", "a token that may be spent" },
+        { nameof(Guards.OneTakeOver), RefreshRotation.RotatingWithGrace, "expired", "a token that may be spent" },
+        { nameof(Guards.LastTry), RefreshRotation.RotatingWithGrace, "expired", "a token that may be spent" },
+        { nameof(Guards.SameTakeOvers), RefreshRotation.RotatingWithGrace, "expired", "spins" },
+        { nameof(Guards.Repeat), RefreshRotation.RotatingWithGrace, "expired", "a token that may be spent" },
+        { nameof(Guards.RepeatDeadline), RefreshRotation.RotatingWithGrace, "expired", "sent outside" },
+    };
+
     [Theory]
-    [InlineData(nameof(Guards.Claim), RefreshRotation.SingleUse, "expired", "sent")]
-    [InlineData(nameof(Guards.Mark), RefreshRotation.SingleUse, "expired", "sent")]
-    [InlineData(nameof(Guards.Deadline), RefreshRotation.SingleUse, "expired", "sent outside")]
-    [InlineData(nameof(Guards.Deadline), RefreshRotation.RotatingWithGrace, "expired", "sent outside")]
-    [InlineData(nameof(Guards.StoreFence), RefreshRotation.RotatingWithGrace, "expired", "stored")]
-    [InlineData(nameof(Guards.StoreFence), RefreshRotation.SingleUse, "in-time", "stored")]
-    [InlineData(nameof(Guards.Generation), RefreshRotation.SingleUse, "refused", "renewed again")]
-    [InlineData(nameof(Guards.Profile), RefreshRotation.SingleUse, "expired", "a token that may be spent")]
-    [InlineData(nameof(Guards.OneTakeOver), RefreshRotation.RotatingWithGrace, "expired", "a token that may be spent")]
-    [InlineData(nameof(Guards.LastTry), RefreshRotation.RotatingWithGrace, "expired", "a token that may be spent")]
-    [InlineData(nameof(Guards.SameTakeOvers), RefreshRotation.RotatingWithGrace, "expired", "spins")]
+    [MemberData(nameof(Mutants))]
     public void Renewal_WithoutOneGuard_GoesWrongInSomeInterleaving(string guard, RefreshRotation rotation, string need, string how)
     {
         var violation = Model(rotation, need, Guards.All & ~Enum.Parse<Guards>(guard)).Explore();
 
         Assert.NotNull(violation);
         Assert.StartsWith(how, violation.What, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void EveryGuard_HasAMutantThatGoesWrong()
+    {
+        var guards = Enum.GetValues<Guards>().Where(guard => guard is not (Guards.None or Guards.All)).ToList();
+
+        Assert.Equal(guards.Select(guard => guard.ToString()).Order(StringComparer.Ordinal), Mutants().Select(mutant => mutant.Data.Item1).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(Guards.All, guards.Aggregate(Guards.None, (all, guard) => all | guard));
     }
 
     private static RenewalModel Model(RefreshRotation rotation, string need, Guards guards) => need switch

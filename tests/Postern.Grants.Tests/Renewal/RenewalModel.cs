@@ -26,7 +26,11 @@ internal enum Guards
     LastTry = 128,
     /// <summary>The step function knows of take-overs what the store's statement knows.</summary>
     SameTakeOvers = 256,
-    All = 511,
+    /// <summary>The row says that the same token is sent once more, before it is.</summary>
+    Repeat = 512,
+    /// <summary>The monotonic deadline after that was written.</summary>
+    RepeatDeadline = 1024,
+    All = 2047,
 }
 
 /// <summary>The columns of the grant that the protocol reads and writes.</summary>
@@ -48,6 +52,8 @@ internal enum At
     End,
     Mark,
     Send,
+    Repeat,
+    Resend,
     Store,
     Fail,
     Done,
@@ -64,8 +70,11 @@ internal readonly record struct Node(At At, Row Seen, int Fence, bool Late, bool
 /// <summary>What became of one refresh token: how often it was sent since it may be spent, and whether the last sending is past its deadline.</summary>
 internal readonly record struct Spent(int Times, bool Over);
 
+/// <summary>A sealed pair on the disk of a node whose store refused it; it outlives the process.</summary>
+internal readonly record struct Spooled(int Generation, int Fence);
+
 /// <summary>Everything, at one moment.</summary>
-internal readonly record struct World(Row Row, Node One, Node Two, Spent First, Spent Second)
+internal readonly record struct World(Row Row, Node One, Node Two, Spent First, Spent Second, Spooled Spool)
 {
     public Node this[int node] => node == 0 ? One : Two;
 
@@ -84,8 +93,8 @@ internal sealed record Violation(string What, IReadOnlyList<string> Way)
 
 /// <summary>
 /// Two nodes that renew one grant by the real <see cref="RenewalProtocol.Next"/> and the conditions of the store's statements, as an
-/// explicit step machine. The exploration visits every interleaving, with any number of crashes, pauses, lost and failed answers, and
-/// a revocation, anywhere. It is finite because of time only "before or after the deadline" counts and of fences only "the row's or older".
+/// explicit step machine. The exploration visits every interleaving, with any number of crashes, pauses, lost and failed answers, a
+/// store that refuses a pair, and a revocation, anywhere. It is finite because of time only "before or after the deadline" counts and of fences only "the row's or older".
 /// </summary>
 internal sealed class RenewalModel(RefreshRotation rotation, RenewalNeed need, bool accessServes, Guards guards)
 {
@@ -99,7 +108,7 @@ internal sealed class RenewalModel(RefreshRotation rotation, RenewalNeed need, b
 
     /// <summary>The grant before anybody looked.</summary>
     private static World Start { get; } = new(
-        new Row(GrantState.Active, false, 1, RenewalState.Idle, 0, false, 0), Node.Fresh, Node.Fresh, default, default);
+        new Row(GrantState.Active, false, 1, RenewalState.Idle, 0, false, 0), Node.Fresh, Node.Fresh, default, default, default);
 
     /// <summary>How many states there are.</summary>
     public int States => seen.Count;
@@ -150,6 +159,9 @@ internal sealed class RenewalModel(RefreshRotation rotation, RenewalNeed need, b
         Go("time passes", Tick(world));
         if (world.Row.State == GrantState.Active)
             Go("revoked", world with { Row = world.Row with { State = GrantState.Revoked, Renewal = RenewalState.Idle, Fence = world.Row.Fence + 1 } });
+        // The store takes writes again, in this process or the next one.
+        if (world.Spool is { Generation: > 0 } kept)
+            StorePair(world with { Spool = default }, kept.Generation, kept.Fence, (what, next) => Go("from the spool: " + what, next), Break);
         for (var i = 0; i < 2; i++)
         {
             var node = i;
@@ -176,11 +188,12 @@ internal sealed class RenewalModel(RefreshRotation rotation, RenewalNeed need, b
         {
             Fence = Name(node.Fence),
             Seen = node.Seen with { Fence = Name(node.Seen.Fence) },
-            Late = node is { Late: true, At: At.Mark or At.Send },
+            Late = node is { Late: true, At: At.Mark or At.Send or At.Repeat or At.Resend },
         };
         var row = world.Row;
         row = row with { Fence = 0, Late = row.Late && row.Renewal != RenewalState.Idle };
-        return world with { Row = row, One = Named(world.One), Two = Named(world.Two) };
+        var spool = world.Spool.Generation == 0 ? default : world.Spool with { Fence = Name(world.Spool.Fence) };
+        return world with { Row = row, One = Named(world.One), Two = Named(world.Two), Spool = spool };
     }
 
     private void Step(World world, int i, Action<string, World> go, Action<string> fail)
@@ -228,8 +241,19 @@ internal sealed class RenewalModel(RefreshRotation rotation, RenewalNeed need, b
             case At.Send:
                 Send(world, i, node, go, fail);
                 break;
+            case At.Repeat:
+                Repeat(world, i, node, go);
+                break;
+            case At.Resend:
+                if (Has(Guards.RepeatDeadline) && node.Late)
+                    go("too late to repeat", world.With(i, Node.Fresh));
+                else
+                    SendNow(world, i, node, go, fail);
+                break;
             case At.Store:
-                Store(world, i, node, go, fail);
+                StorePair(world.With(i, Node.Fresh), node.Seen.Generation + 1, node.Fence, go, fail);
+                if (world.Spool.Generation == 0)
+                    go("store fails, spooled", world.With(i, Node.Fresh) with { Spool = new(node.Seen.Generation + 1, node.Fence) });
                 break;
             case At.Fail:
                 var mine = row.State == GrantState.Active && row.Renewal != RenewalState.Idle && row.Fence == node.Fence;
@@ -307,6 +331,22 @@ internal sealed class RenewalModel(RefreshRotation rotation, RenewalNeed need, b
             go("too late to send", world.With(i, node with { At = At.Fail }));
             return;
         }
+        SendNow(world, i, node, go, fail);
+    }
+
+    // The same sending, the same fence: the answer was lost, and the server takes the token once more.
+    private void Repeat(World world, int i, Node node, Action<string, World> go)
+    {
+        var row = world.Row;
+        var fits = row.State == GrantState.Active && row.Renewal == RenewalState.Sending && row.Fence == node.Fence && !row.Late && row.TakeOvers == 0;
+        if (!fits || node.Late && Has(Guards.RepeatDeadline))
+            go("repeat refused", world.With(i, Node.Fresh));
+        else
+            go("repeat", (Has(Guards.Repeat) ? world with { Row = row with { TakeOvers = 1 } } : world).With(i, node with { At = At.Resend, LastTry = true }));
+    }
+
+    private void SendNow(World world, int i, Node node, Action<string, World> go, Action<string> fail)
+    {
         var row = world.Row;
         var generation = node.Seen.Generation;
         if (row.State == GrantState.Active && (row.Renewal != RenewalState.Sending || row.Fence != node.Fence || row.Late))
@@ -323,25 +363,26 @@ internal sealed class RenewalModel(RefreshRotation rotation, RenewalNeed need, b
         var times = Math.Min(before.Times + 1, TimesCounted);
         var spent = world.With(generation, new Spent(times, Over: false));
         go("sent, issued", spent.With(i, node with { At = At.Store }));
-        go("sent, answer lost", spent.With(i, Node.Fresh));
+        // Its request is over for this node; so it is for the rule that two are never under way.
+        go("sent, answer lost", rotation == RefreshRotation.RotatingWithGrace && !node.LastTry
+            ? world.With(generation, new Spent(times, Over: true)).With(i, node with { At = At.Repeat })
+            : spent.With(i, Node.Fresh));
         // It was not spent by this, but if it may have been before, this was one time more.
         var failed = before.Times == 0 ? world : spent;
         go("sent, refused for now", failed.With(i, node.LastTry && Has(Guards.LastTry) ? Node.Fresh : node with { At = At.Fail }));
     }
 
-    private void Store(World world, int i, Node node, Action<string, World> go, Action<string> fail)
+    private void StorePair(World world, int next, int fence, Action<string, World> go, Action<string> fail)
     {
         var row = world.Row;
-        var next = node.Seen.Generation + 1;
         var fits = row.Generation == next - 1
-            && (!Has(Guards.StoreFence) || row.State == GrantState.Active && row.Renewal == RenewalState.Sending && row.Fence == node.Fence);
+            && (!Has(Guards.StoreFence) || row.State == GrantState.Active && row.Renewal == RenewalState.Sending && row.Fence == fence);
         if (fits && row.State != GrantState.Active)
             fail("stored into a grant that does not stand");
-        if (fits && row.Fence != node.Fence)
+        if (fits && row.Fence != fence)
             fail("stored by an older fence");
-        go(fits ? "stored" : "store refused", (fits
-            ? world with { Row = row with { Generation = next, Renewal = RenewalState.Idle, TakeOvers = 0 } }
-            : world).With(i, Node.Fresh));
+        go(fits ? "stored" : "store refused",
+            fits ? world with { Row = row with { Generation = next, Renewal = RenewalState.Idle, TakeOvers = 0 } } : world);
     }
 
     private static Row Remembered(Node node) => default(Row) with { Generation = node.Seen.Generation, Fence = Older };
