@@ -134,8 +134,8 @@ public sealed class AwsKmsKeyStore : IKeyStore, IDisposable
     }
 
     private static DateTimeOffset Created(RestAnswer answer) =>
-        answer.Find("KeyMetadata", "CreationDate") is { ValueKind: JsonValueKind.Number } date && date.TryGetDouble(out var seconds) && seconds is > 0 and < 253_402_300_799
-            ? DateTimeOffset.UnixEpoch.AddSeconds(seconds)
+        answer.Find("KeyMetadata", "CreationDate") is { ValueKind: JsonValueKind.Number } date && date.TryGetDouble(out var seconds)
+            ? RestAnswer.TimeOf((long)seconds)
             : DateTimeOffset.UnixEpoch;
 
     private static void WriteContext(Utf8JsonWriter json, string name, KeyWrapContext context)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -77,11 +78,20 @@ internal sealed class RestAnswer : IDisposable
     }
 
     /// <summary>A text of the body's object, by its path of members; null when there is none.</summary>
-    public string? Text(params ReadOnlySpan<string> path)
+    public string? Text(params ReadOnlySpan<string> path) => Json is { } json ? TextOf(json, path) : null;
+
+    /// <summary>A whole number, also where it is written as a text (as Google does with 64 bits); null when there is none.</summary>
+    public long? Number(params ReadOnlySpan<string> path) => Json is { } json ? NumberOf(json, path) : null;
+
+    /// <summary>The entries of a list; none when there is no list.</summary>
+    public IEnumerable<JsonElement> List(string name) => Find(name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
+
+    /// <summary>As <see cref="Text"/>, inside an element.</summary>
+    public static string? TextOf(JsonElement element, params ReadOnlySpan<string> path)
     {
         try
         {
-            return Find(path) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+            return Find(element, path) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
         }
         catch (InvalidOperationException)
         {
@@ -89,14 +99,17 @@ internal sealed class RestAnswer : IDisposable
         }
     }
 
-    /// <summary>A whole number, also where it is written as a text (as Google does with 64 bits); null when there is none.</summary>
-    public long? Number(params ReadOnlySpan<string> path) => Find(path) switch
+    /// <summary>As <see cref="Number"/>, inside an element.</summary>
+    public static long? NumberOf(JsonElement element, params ReadOnlySpan<string> path) => Find(element, path) switch
     {
-        { ValueKind: JsonValueKind.Number } number when number.TryGetInt64(out var value) => value,
-        { ValueKind: JsonValueKind.String } => long.TryParse(
-            Text(path), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var value) ? value : null,
+        { ValueKind: JsonValueKind.Number } number => number.TryGetInt64(out var value) ? value : null,
+        { ValueKind: JsonValueKind.String } => long.TryParse(TextOf(element, path), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null,
         _ => null,
     };
+
+    /// <summary>The time of so many seconds since 1970; 1970 when there is none or it lies outside of what can be written.</summary>
+    public static DateTimeOffset TimeOf(long? seconds) =>
+        seconds is > 0 and < 253_402_300_800 ? DateTimeOffset.FromUnixTimeSeconds(seconds.Value) : DateTimeOffset.UnixEpoch;
 
     /// <summary>True only where the member is there and true.</summary>
     public bool IsTrue(params ReadOnlySpan<string> path) => Find(path) is { ValueKind: JsonValueKind.True };
@@ -114,21 +127,58 @@ internal sealed class RestAnswer : IDisposable
         if (Find(path) is not { ValueKind: JsonValueKind.String } element)
             return false;
         var text = JsonMarshal.GetRawUtf8Value(element)[1..^1];
-        var written = 0;
-        var status = url
-            ? Base64Url.DecodeFromUtf8(text, destination, out _, out written)
-            : Base64.DecodeFromUtf8(text, destination, out _, out written);
-        if (status == OperationStatus.Done && written == destination.Length)
+        if (text.Contains((byte)'\\'))
+            return TryEscaped(text, destination, url); // some services escape '=' or '/'
+        if (TryDecode(text, destination, url))
             return true;
         CryptographicOperations.ZeroMemory(destination);
         return false;
     }
 
-    /// <summary>A member of the object by its path; null when it is not there.</summary>
-    public JsonElement? Find(params ReadOnlySpan<string> path)
+    private static bool TryEscaped(ReadOnlySpan<byte> escaped, Span<byte> destination, bool url)
     {
-        if (Json is not { } element)
-            return null;
+        Span<byte> plain = stackalloc byte[Base64.GetMaxEncodedToUtf8Length(destination.Length)];
+        var length = 0;
+        for (var i = 0; i < escaped.Length; i++)
+        {
+            var one = escaped[i];
+            if (one == '\\')
+            {
+                var code = escaped.Length - i >= 6 && escaped[i + 1] == 'u' && Utf8Parser.TryParse(escaped.Slice(i + 2, 4), out ushort point, out var used, 'x') && used == 4
+                    ? point
+                    : escaped[i + 1];
+                i += escaped[i + 1] == 'u' ? 5 : 1;
+                one = code <= 0x7F ? (byte)code : (byte)0;
+            }
+            if (length == plain.Length)
+            {
+                length = 0;
+                break;
+            }
+            plain[length++] = one;
+        }
+        var decoded = TryDecode(plain[..length], destination, url);
+        CryptographicOperations.ZeroMemory(plain);
+        if (!decoded)
+            CryptographicOperations.ZeroMemory(destination);
+        return decoded;
+    }
+
+    private static bool TryDecode(ReadOnlySpan<byte> text, Span<byte> destination, bool url)
+    {
+        var written = 0;
+        var status = url
+            ? Base64Url.DecodeFromUtf8(text, destination, out _, out written)
+            : Base64.DecodeFromUtf8(text, destination, out _, out written);
+        return status == OperationStatus.Done && written == destination.Length;
+    }
+
+    /// <summary>A member of the object by its path; null when it is not there.</summary>
+    public JsonElement? Find(params ReadOnlySpan<string> path) => Json is { } json ? Find(json, path) : null;
+
+    /// <summary>A member of an element by its path; null when it is not there.</summary>
+    public static JsonElement? Find(JsonElement element, params ReadOnlySpan<string> path)
+    {
         foreach (var name in path)
         {
             if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out element))

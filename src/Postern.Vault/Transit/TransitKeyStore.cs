@@ -142,10 +142,9 @@ public sealed class TransitKeyStore : IKeyStore, IDisposable
 
     private static DateTimeOffset Created(JsonElement version) => version.ValueKind switch
     {
-        JsonValueKind.Number when version.TryGetInt64(out var seconds) && seconds is > 0 and < 253_402_300_800 => DateTimeOffset.FromUnixTimeSeconds(seconds),
-        JsonValueKind.Object when version.TryGetProperty("creation_time", out var time) && time.ValueKind == JsonValueKind.String
-            && time.TryGetDateTimeOffset(out var created) => created,
-        _ => DateTimeOffset.UnixEpoch,
+        JsonValueKind.Object => DateTimeOffset.TryParse(
+            RestAnswer.TextOf(version, "creation_time"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var created) ? created : DateTimeOffset.UnixEpoch,
+        _ => RestAnswer.TimeOf(RestAnswer.NumberOf(version)),
     };
 
     private static SecretBody Ciphertext(KeyWrapContext context, string ciphertext) => new(json =>
