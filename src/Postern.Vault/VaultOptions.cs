@@ -38,6 +38,9 @@ public sealed record VaultOptions
     /// <summary>The file keyring; null when the program registers another <see cref="IKeyStore"/>.</summary>
     public FileKeyringOptions? FileKeyring { get; init; }
 
+    /// <summary>The key store of another machine; null when the program registers another <see cref="IKeyStore"/> or uses the file keyring.</summary>
+    public RemoteKeyStoreOptions? RemoteKeyStore { get; init; }
+
     /// <summary>The longest <see cref="KeyLifetime"/>.</summary>
     public static TimeSpan MaxKeyLifetime { get; } = TimeSpan.FromMinutes(15);
 
@@ -61,6 +64,10 @@ public sealed record VaultOptions
             errors.Add($"{nameof(KeyStoreTimeout)}: must be more than zero and at most two minutes.");
         if (FileKeyring is { } keyring && string.IsNullOrWhiteSpace(keyring.Directory))
             errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Directory)}: name a directory of its own, such as /var/lib/postern/keys.");
+        if (FileKeyring is not null && RemoteKeyStore is not null)
+            errors.Add($"{nameof(RemoteKeyStore)}: {nameof(FileKeyring)} is set, too. Choose one.");
+        if (RemoteKeyStore is { } remote)
+            errors.AddRange(remote.Validate());
         if (FileKeyring?.Protection is KeyringProtection.Credential { Name: var name } && (name.Length == 0 || name != Path.GetFileName(name)))
             errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Protection)}: name the credential as LoadCredentialEncrypted= does, without a path.");
         if (FileKeyring?.Protection is KeyringProtection.Passphrase passphrase)
@@ -75,9 +82,19 @@ public sealed record VaultOptions
 
     /// <summary>Throws with all errors of <see cref="Validate"/>.</summary>
     /// <exception cref="ArgumentException">There is an error; the message lists every one.</exception>
-    public VaultOptions Checked() => Validate() is { Count: > 0 } errors
-        ? throw new ArgumentException("The vault's settings are wrong:\n- " + string.Join("\n- ", errors))
-        : this;
+    public VaultOptions Checked()
+    {
+        Check("The vault", Validate());
+        return this;
+    }
+
+    /// <summary>Throws with all errors.</summary>
+    internal static void Check(string what, IEnumerable<string> errors)
+    {
+        var all = errors.ToList();
+        if (all.Count > 0)
+            throw new ArgumentException($"{what}'s settings are wrong:\n- " + string.Join("\n- ", all));
+    }
 }
 
 /// <summary>Where the file keyring is.</summary>

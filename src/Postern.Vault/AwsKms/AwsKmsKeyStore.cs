@@ -20,7 +20,7 @@ public sealed class AwsKmsKeyStore : IKeyStore, IDisposable
     /// <exception cref="ArgumentException">The options are wrong; every error is named.</exception>
     public AwsKmsKeyStore(AwsKmsOptions options, IChance chance, TimeProvider time)
     {
-        KeyStoreOptions.Check(options.Validate());
+        VaultOptions.Check("The key store", options.Validate());
         this.options = options;
         this.time = time;
         rest = new("AWS KMS", options.RestOrDefault, chance, time);

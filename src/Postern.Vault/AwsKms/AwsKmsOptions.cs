@@ -1,10 +1,11 @@
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
+using Postern.Model;
 
 namespace Postern.Vault;
 
 /// <summary>A symmetric key (<c>SYMMETRIC_DEFAULT</c>) of AWS KMS.</summary>
-public sealed partial record AwsKmsOptions
+public sealed partial record AwsKmsOptions : RemoteKeyStoreOptions
 {
     /// <summary>
     /// The key's ARN: <c>arn:aws:kms:REGION:ACCOUNT:key/ID</c>. Not an alias, which somebody could point elsewhere; the answer must name
@@ -30,8 +31,11 @@ public sealed partial record AwsKmsOptions
 
     internal string Suffix => KeyArn.StartsWith("arn:aws-cn:", StringComparison.Ordinal) ? ".cn" : "";
 
-    /// <summary>Every error of these settings.</summary>
-    public IEnumerable<string> Validate()
+    /// <inheritdoc/>
+    public override IKeyStore Create(IChance chance, TimeProvider time) => new AwsKmsKeyStore(this, chance, time);
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> Validate()
     {
         if (!Arn().IsMatch(KeyArn))
             return [$"AwsKms.{nameof(KeyArn)}: write the key's ARN, arn:aws:kms:REGION:ACCOUNT:key/ID, not an alias."];

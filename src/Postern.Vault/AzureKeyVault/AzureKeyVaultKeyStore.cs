@@ -23,7 +23,7 @@ public sealed class AzureKeyVaultKeyStore : IKeyStore, IDisposable
     /// <exception cref="ArgumentException">The options are wrong; every error is named.</exception>
     public AzureKeyVaultKeyStore(AzureKeyVaultOptions options, IChance chance, TimeProvider time)
     {
-        KeyStoreOptions.Check(options.Validate());
+        VaultOptions.Check("The key store", options.Validate());
         this.options = options;
         rest = new("Azure Key Vault", options.Rest, chance, time);
         tokens = new(options, chance, time);

@@ -1,9 +1,10 @@
 using System.Text.RegularExpressions;
+using Postern.Model;
 
 namespace Postern.Vault;
 
 /// <summary>An RSA key of Azure Key Vault or Managed HSM that wraps, and an EC key that signs what it wrapped.</summary>
-public sealed partial record AzureKeyVaultOptions
+public sealed partial record AzureKeyVaultOptions : RemoteKeyStoreOptions
 {
     /// <summary>The vault, such as <c>https://acme.vault.azure.net</c>.</summary>
     public required RestOptions Rest { get; init; }
@@ -20,8 +21,11 @@ public sealed partial record AzureKeyVaultOptions
     /// <summary>Where tokens come from.</summary>
     public required AzureCredentialSource Credentials { get; init; }
 
-    /// <summary>Every error of these settings.</summary>
-    public IEnumerable<string> Validate()
+    /// <inheritdoc/>
+    public override IKeyStore Create(IChance chance, TimeProvider time) => new AzureKeyVaultKeyStore(this, chance, time);
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> Validate()
     {
         var errors = Rest.Validate("AzureKeyVault").ToList();
         foreach (var (name, value) in new[] { (nameof(Key), Key), (nameof(SigningKey), SigningKey) })

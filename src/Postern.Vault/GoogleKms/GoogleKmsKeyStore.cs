@@ -22,7 +22,7 @@ public sealed class GoogleKmsKeyStore : IKeyStore, IDisposable
     /// <exception cref="ArgumentException">The options are wrong; every error is named.</exception>
     public GoogleKmsKeyStore(GoogleKmsOptions options, IChance chance, TimeProvider time)
     {
-        KeyStoreOptions.Check(options.Validate());
+        VaultOptions.Check("The key store", options.Validate());
         this.options = options;
         rest = new("Google Cloud KMS", options.Rest, chance, time);
         tokens = new(options, chance, time);

@@ -1,9 +1,10 @@
 using System.Text.RegularExpressions;
+using Postern.Model;
 
 namespace Postern.Vault;
 
 /// <summary>A symmetric key (<c>ENCRYPT_DECRYPT</c>) of Google Cloud KMS.</summary>
-public sealed partial record GoogleKmsOptions
+public sealed partial record GoogleKmsOptions : RemoteKeyStoreOptions
 {
     /// <summary>The key: <c>projects/P/locations/L/keyRings/R/cryptoKeys/K</c>.</summary>
     public required string Key { get; init; }
@@ -15,8 +16,11 @@ public sealed partial record GoogleKmsOptions
     /// <summary>Where tokens come from.</summary>
     public required GoogleCredentialSource Credentials { get; init; }
 
-    /// <summary>Every error of these settings.</summary>
-    public IEnumerable<string> Validate()
+    /// <inheritdoc/>
+    public override IKeyStore Create(IChance chance, TimeProvider time) => new GoogleKmsKeyStore(this, chance, time);
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> Validate()
     {
         var errors = Rest.Validate("GoogleKms").ToList();
         if (!Name().IsMatch(Key))

@@ -124,6 +124,7 @@ internal sealed class RestAnswer : IDisposable
     /// </summary>
     public bool TrySecret(Span<byte> destination, bool url, params ReadOnlySpan<string> path)
     {
+        CryptographicOperations.ZeroMemory(destination);
         if (Find(path) is not { ValueKind: JsonValueKind.String } element)
             return false;
         var text = JsonMarshal.GetRawUtf8Value(element)[1..^1];

@@ -22,7 +22,7 @@ public sealed class TransitKeyStore : IKeyStore, IDisposable
     /// <exception cref="ArgumentException">The options are wrong; every error is named.</exception>
     public TransitKeyStore(TransitOptions options, IChance chance, TimeProvider time)
     {
-        KeyStoreOptions.Check(options.Validate());
+        VaultOptions.Check("The key store", options.Validate());
         this.options = options;
         rest = new("Vault Transit", options.Rest, chance, time);
         logins = new(options, rest, time);

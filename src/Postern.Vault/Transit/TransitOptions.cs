@@ -1,7 +1,9 @@
+using Postern.Model;
+
 namespace Postern.Vault;
 
 /// <summary>A key of HashiCorp Vault's or OpenBao's transit engine, of type <c>aes256-gcm96</c> and <c>derived=true</c>.</summary>
-public sealed record TransitOptions
+public sealed record TransitOptions : RemoteKeyStoreOptions
 {
     /// <summary>Where the server is, such as <c>https://vault.example:8200</c>.</summary>
     public required RestOptions Rest { get; init; }
@@ -20,8 +22,11 @@ public sealed record TransitOptions
     /// <summary>How Postern proves who it is.</summary>
     public required TransitLogin Login { get; init; }
 
-    /// <summary>Every error of these settings.</summary>
-    public IEnumerable<string> Validate() =>
+    /// <inheritdoc/>
+    public override IKeyStore Create(IChance chance, TimeProvider time) => new TransitKeyStore(this, chance, time);
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> Validate() =>
     [
         .. Rest.Validate("Transit"),
         .. Segments(nameof(Mount), Mount, slashes: true),
