@@ -34,8 +34,10 @@ internal static class RecordCipher
         var salt = destination.Slice(RecordFormat.SaltOffset, RecordFormat.SaltLength);
         var commitment = destination.Slice(RecordFormat.CommitmentOffset, RecordFormat.CommitmentLength);
         var nonce = destination.Slice(RecordFormat.NonceOffset, RecordFormat.NonceLength);
-        chance.Fill(salt);
-        chance.Fill(nonce);
+        Span<byte> random = stackalloc byte[RecordFormat.SaltLength + RecordFormat.NonceLength];
+        chance.Fill(random);
+        random[..RecordFormat.SaltLength].CopyTo(salt);
+        random[RecordFormat.SaltLength..].CopyTo(nonce);
 
         Span<byte> recordKey = stackalloc byte[RecordFormat.KeyLength];
         try
@@ -139,21 +141,27 @@ internal static class RecordCipher
         if (key.Length != RecordFormat.KeyLength)
             throw new ArgumentException($"A key has {RecordFormat.KeyLength} bytes.", nameof(key));
 
+        // HKDF-Expand of one block is HMAC(prk, info || 01) cut to length: the same bytes as HKDF.Expand, at half its cost.
         Span<byte> prk = stackalloc byte[PrkLength];
-        Span<byte> info = stackalloc byte[InfoLength];
+        Span<byte> info = stackalloc byte[InfoLength + 1];
+        Span<byte> block = stackalloc byte[SHA512.HashSizeInBytes];
         try
         {
-            HKDF.Extract(HashAlgorithmName.SHA512, key, salt, prk);
+            HMACSHA512.HashData(salt, key, prk);
             BinaryPrimitives.WriteUInt16BigEndian(info, (ushort)suite);
-            SHA512.HashData(associatedData, info[(2 + LabelLength)..]);
+            SHA512.HashData(associatedData, info.Slice(2 + LabelLength, SHA512.HashSizeInBytes));
+            info[^1] = 1;
             KeyLabel.CopyTo(info[2..]);
-            HKDF.Expand(HashAlgorithmName.SHA512, prk, recordKey, info);
+            HMACSHA512.HashData(prk, info, block);
+            block[..RecordFormat.KeyLength].CopyTo(recordKey);
             CommitmentLabel.CopyTo(info[2..]);
-            HKDF.Expand(HashAlgorithmName.SHA512, prk, commitment, info);
+            HMACSHA512.HashData(prk, info, block);
+            block[..RecordFormat.CommitmentLength].CopyTo(commitment);
         }
         finally
         {
             CryptographicOperations.ZeroMemory(prk);
+            CryptographicOperations.ZeroMemory(block);
         }
     }
 }

@@ -114,9 +114,14 @@ internal sealed class RestAnswer : IDisposable
     /// <summary>True only where the member is there and true.</summary>
     public bool IsTrue(params ReadOnlySpan<string> path) => Find(path) is { ValueKind: JsonValueKind.True };
 
-    /// <summary>Bytes written as base64; null when there are none.</summary>
-    public byte[]? Bytes(params ReadOnlySpan<string> path) =>
-        Find(path) is { ValueKind: JsonValueKind.String } text && text.TryGetBytesFromBase64(out var bytes) ? bytes : null;
+    /// <summary>Bytes that are no secret, written as base64; null when there are none.</summary>
+    public byte[]? Bytes(params ReadOnlySpan<string> path)
+    {
+        if (Text(path) is not { } text)
+            return null;
+        var bytes = new byte[Base64.GetMaxDecodedFromUtf8Length(text.Length + 3)];
+        return Convert.TryFromBase64String(text, bytes, out var length) ? bytes[..length] : null;
+    }
 
     /// <summary>
     /// Secret bytes written as base64 (or, with <paramref name="url"/>, base64url), without a copy in a string: false when they
