@@ -147,15 +147,15 @@ internal static class RecordCipher
         Span<byte> block = stackalloc byte[SHA512.HashSizeInBytes];
         try
         {
-            HMACSHA512.HashData(salt, key, prk);
+            FastHmac.Sha512(salt, key, prk);
             BinaryPrimitives.WriteUInt16BigEndian(info, (ushort)suite);
             SHA512.HashData(associatedData, info.Slice(2 + LabelLength, SHA512.HashSizeInBytes));
             info[^1] = 1;
             KeyLabel.CopyTo(info[2..]);
-            HMACSHA512.HashData(prk, info, block);
+            FastHmac.Sha512(prk, info, block);
             block[..RecordFormat.KeyLength].CopyTo(recordKey);
             CommitmentLabel.CopyTo(info[2..]);
-            HMACSHA512.HashData(prk, info, block);
+            FastHmac.Sha512(prk, info, block);
             block[..RecordFormat.CommitmentLength].CopyTo(commitment);
         }
         finally
