@@ -80,10 +80,12 @@ group_browser() {
   dotnet_suite Postern.Browser.Tests
 }
 
-group_fuzz() { :; }
+# The readers of what strangers can write, over their kept corpus; POSTERN_TEST_FULL=1 runs longer.
+group_fuzz() { SUITE_SUFFIX=-fuzz dotnet_suite Postern.Vault.Tests --filter-class "*FuzzTests"; }
 
 group_bench() {
   build_web
+  dotnet run -c Release --project bench/Postern.Vault.Bench
   dotnet run -c Release --project bench/Postern.Bench
 }
 

@@ -62,11 +62,8 @@ internal static class PosternApplication
         services.AddVault(new VaultOptions
         {
             Deployment = settings.KeyStore.Deployment,
-            FileKeyring = new FileKeyringOptions
-            {
-                Directory = settings.KeyStore.Directory,
-                ForbiddenDirectories = [Path.GetDirectoryName(settings.Store.File)!],
-            },
+            FileKeyring = settings.KeyStore.File,
+            RemoteKeyStore = settings.KeyStore.Remote,
         });
         services.AddOAuthClient();
         services.AddGrants(new GrantOptions { Node = settings.Node.Name });

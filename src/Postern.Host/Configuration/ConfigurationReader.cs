@@ -27,7 +27,7 @@ public static class ConfigurationReader
 
         var publicOrigin = PublicOrigin(root);
         var store = Store(root.Child("Store"));
-        var keyStore = KeyStore(root.Child("KeyStore"), store);
+        var keyStore = KeyStoreReader.Read(root.Child("KeyStore"), store);
         var nodeSettings = Node(root.Child("Node"));
         var proxies = Proxies(root);
         var tenants = root.Children("Tenants").Select(child => TenantReader.Read(child, publicOrigin)).OfType<TenantDefinition>().ToImmutableArray();
@@ -88,28 +88,6 @@ public static class ConfigurationReader
         else
             return true;
         return false;
-    }
-
-    private static KeyStoreSettings KeyStore(ConfigNode node, StoreSettings store)
-    {
-        node.Choice<bool>("Provider", true, ("file", true));
-        var directory = node.Required("Directory", "Name a directory of its own (mode 0700), not the database's.");
-        var deployment = node.Required("Deployment", "Name this deployment; the name is bound into every sealed record and must never change.");
-        if (deployment.Length > 0 && !Slug.IsValid(deployment))
-            node.Report("Deployment", "is no name.", Slug.Remedy("deployment", deployment));
-        if (directory.Contains('\0'))
-            node.Report("Directory", "is not a path.", "Name a directory of its own (mode 0700), not the database's.");
-        else if (directory.Length > 0 && store.ConnectionString.Length > 0 && IsWithin(directory, Path.GetDirectoryName(store.File)!))
-            node.Report("Directory", "lies in the database's folder: one copy of that folder would open every token.", "Keep keys apart from the database.");
-        node.Close();
-        return new("file", directory, deployment);
-    }
-
-    private static bool IsWithin(string directory, string parent)
-    {
-        var inner = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
-        var outer = Path.TrimEndingDirectorySeparator(parent);
-        return inner == outer || inner.StartsWith(outer.Length == 1 ? outer : outer + Path.DirectorySeparatorChar, StringComparison.Ordinal);
     }
 
     private static NodeSettings Node(ConfigNode node)

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Postern.Model;
 using Postern.Policy;
+using Postern.Vault;
 
 namespace Postern.Host.Configuration;
 
@@ -42,10 +43,10 @@ public sealed record StoreSettings(string Provider, string ConnectionString)
 }
 
 /// <summary>Where the root key is kept: never beside the database.</summary>
-/// <param name="Provider">The kind; <c>file</c>.</param>
-/// <param name="Directory">The keyring's own directory.</param>
 /// <param name="Deployment">The deployment's name, part of every record's associated data; changing it makes every record unreadable.</param>
-public sealed record KeyStoreSettings(string Provider, string Directory, string Deployment);
+/// <param name="File">The file keyring; null with a service.</param>
+/// <param name="Remote">The service; null with the file keyring.</param>
+public sealed record KeyStoreSettings(string Deployment, FileKeyringOptions? File, RemoteKeyStoreOptions? Remote);
 
 /// <summary>This process among its equals.</summary>
 /// <param name="Name">Its name in claims and events; default the machine's name.</param>
