@@ -27,6 +27,12 @@ public class Change
     /// <summary>An object whose properties are the parameters.</summary>
     internal object Parameters { get; }
 
+    /// <summary>
+    /// A SELECT that locks rows before <see cref="Sql"/> decides by them, with the same parameters; null for none. A statement of its
+    /// own, because on a server each statement sees what was committed before it began, not before it got its lock.
+    /// </summary>
+    internal string? Lock { get; init; }
+
     /// <summary>What other nodes must hear, written in the same transaction.</summary>
     internal FeedNotice? Notice { get; }
 

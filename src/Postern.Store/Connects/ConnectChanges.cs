@@ -40,7 +40,11 @@ public static class ConnectChanges
             redirectUri = connect.RedirectUri,
             expiresAt = connect.ExpiresAt.ToMs(),
             max = MaxPendingPerSession,
-        });
+        })
+    {
+        // One session's connects begin one after the other, so that each counts those before it.
+        Lock = "SELECT id_hash FROM sessions WHERE id_hash = @session AND tenant = @tenant {update}",
+    };
 
     /// <summary>The popup goes on, with the handle of its opener: state and browser binding are fixed now. Once.</summary>
     public static Change Redirect(SecretHash handle, SecretHash state, SecretHash binding, byte[] @sealed) => new(

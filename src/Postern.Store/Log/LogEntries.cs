@@ -16,4 +16,7 @@ internal static partial class LogEntries
 
     [LoggerMessage(4003, LogLevel.Warning, "Old rows could not be removed; it is tried again.")]
     public static partial void UpkeepFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(4004, LogLevel.Warning, "The database does not wake this node any more; its feed is read in turns until it does.")]
+    public static partial void WakeUpLost(this ILogger logger, Exception exception);
 }

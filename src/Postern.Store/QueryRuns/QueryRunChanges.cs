@@ -8,7 +8,8 @@ public static class QueryRunChanges
     /// <summary>
     /// Starts a run. One statement asks again for all that the decision rested on; refused when the session ended, the grant is not
     /// active in this generation, it is not this person's (nor the tenant's own <c>service</c> grant), or the connection has a newer
-    /// revision. So no query starts after a revocation committed, on any node, whatever a cache believed.
+    /// revision. So no query starts after a revocation committed, on any node, whatever a cache believed: the rows that it rests on are
+    /// locked until the run is written, and a revocation waits for that.
     /// </summary>
     public static Change Start(NewQueryRun run) => new(
         "query-start",
@@ -26,6 +27,7 @@ public static class QueryRunChanges
             AND s.ended_at IS NULL AND s.idle_expires_at > {now} AND s.absolute_expires_at > {now}
             AND ((g.subject_authority = s.subject_authority AND g.subject_id = s.subject_id) OR g.subject_authority = @service)
             AND d.kind = @definitionKind AND d.revision = @revision AND d.superseded_at IS NULL
+        {share}
         """,
         new
         {
@@ -45,7 +47,12 @@ public static class QueryRunChanges
             nodeBoot = run.NodeBoot.ToString("D"),
             service = SubjectKey.Service(run.Subject.Tenant).Authority,
             definitionKind = (int)DefinitionKind.Connection,
-        });
+        })
+    {
+        // The grant for this transaction alone and not shared, because the same commit may write it (TouchUsed): two that shared it
+        // would wait for one another.
+        Lock = "SELECT id FROM grants WHERE id = @grant AND tenant = @tenant {update}",
+    };
 
     /// <summary>Ends a run. Refused when it was ended already, for example as lost.</summary>
     /// <param name="outcome">A short stable word: <c>finished</c>, <c>failed</c>, <c>cancelled</c>, <c>lost</c>.</param>

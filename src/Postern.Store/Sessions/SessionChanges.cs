@@ -56,7 +56,7 @@ public static class SessionChanges
             "session-end-all",
             $"UPDATE sessions SET ended_at = {{now}} WHERE {theirs}",
             new { tenant = subject.Tenant.Value, authority = subject.Authority, subjectId = subject.Id, kind = (int?)kind },
-            new FeedNotice(ChangeKind.Session, subject.Tenant, "", $"SELECT id_hash FROM sessions WHERE {theirs}"),
+            new FeedNotice(ChangeKind.Session, subject.Tenant, "", $"SELECT id_hash FROM sessions WHERE {theirs} {{update}}"),
             RowCount.Any);
     }
 

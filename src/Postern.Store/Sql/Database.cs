@@ -9,10 +9,11 @@ internal sealed class Database(SqlDialect dialect, StoreOptions options, TimePro
 {
     public SqlDialect Dialect => dialect;
 
-    /// <summary>A command with <c>{now}</c> bound to the clock that the options name.</summary>
+    /// <summary>A command in the database's own words, with <c>{now}</c> bound to the clock that the options name.</summary>
     public CommandDefinition Bind(string sql, object? parameters, DbTransaction? transaction, CancellationToken cancellation)
     {
         var bound = parameters;
+        sql = dialect.Translate(sql);
         if (sql.Contains("{now}", StringComparison.Ordinal))
         {
             if (options.Time == StoreTime.Bound)
