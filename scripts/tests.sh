@@ -73,7 +73,7 @@ group_unit() {
 store_on_servers=("*OnPostgreSql" "*OnMariaDb" "*CrashTests" "*FaultTests")
 
 group_store() {
-  need_packages postgresql:/usr/lib/postgresql/15/bin/postgres mariadb-server:/usr/sbin/mariadbd libfiu0:/usr/lib/fiu/fiu_posix_preload.so
+  need_packages postgresql:"$(compgen -G '/usr/lib/postgresql/*/bin/postgres' | tail -n 1)" mariadb-server:/usr/sbin/mariadbd libfiu0:/usr/lib/fiu/fiu_posix_preload.so
   SUITE_SUFFIX=-servers dotnet_suite Postern.Store.Tests --filter-class "${store_on_servers[@]}"
 }
 

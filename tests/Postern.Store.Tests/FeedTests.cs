@@ -145,7 +145,7 @@ public abstract class FeedTests<TDatabase> : StoreSuite<TDatabase> where TDataba
         await using var fixture = await StartAsync();
         var feed = fixture.First.GetRequiredService<ChangeFeed>();
         using var bad = feed.Subscribe(new Thrower());
-        var heard = new Listener();
+        var heard = new FeedListener();
         var subscription = feed.Subscribe(heard);
         await feed.ReadAsync(Cancellation);
         await CommitAsync(fixture, 1);
@@ -162,7 +162,7 @@ public abstract class FeedTests<TDatabase> : StoreSuite<TDatabase> where TDataba
     public async Task HostedServices_WithARegisteredListener_HearACommitAndOrderTheLog()
     {
         await using var fixture = await StartAsync(StoreTime.Database);
-        var heard = new Listener();
+        var heard = new FeedListener();
         await using var node = new ServiceCollection()
             .AddSingleton<IChangeListener>(heard)
             .AddPosternStore(fixture.Database.Options with { Node = "hosted" })
@@ -181,10 +181,10 @@ public abstract class FeedTests<TDatabase> : StoreSuite<TDatabase> where TDataba
         Assert.Equal(0, await fixture.ScalarAsync<long>("SELECT expires_at FROM leases WHERE name = 'sequencer'"));
     }
 
-    private static async Task<(ChangeFeed Feed, Listener Heard)> ReaderAsync(StoreFixture fixture)
+    private static async Task<(ChangeFeed Feed, FeedListener Heard)> ReaderAsync(StoreFixture fixture)
     {
         var feed = fixture.AddNode("reader").GetRequiredService<ChangeFeed>();
-        var heard = new Listener();
+        var heard = new FeedListener();
         feed.Subscribe(heard);
         await feed.ReadAsync(Cancellation);
         return (feed, heard);
@@ -196,25 +196,6 @@ public abstract class FeedTests<TDatabase> : StoreSuite<TDatabase> where TDataba
         INSERT INTO changes (id, at, kind, tenant, entity_key) VALUES {string.Join(',', ids.Select(id => $"({id}, 0, 1, 'acme', '{id}')"))};
         UPDATE counters SET counted = {ids[^1]};
         """);
-
-    private sealed class Listener : IChangeListener
-    {
-        public List<ChangeRow> Rows { get; } = [];
-
-        public IEnumerable<long> Ids => Rows.Select(r => r.Id);
-
-        public int Missed { get; private set; }
-
-        public TaskCompletionSource First { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public void OnChanges(IReadOnlyList<ChangeRow> changes)
-        {
-            Rows.AddRange(changes);
-            First.TrySetResult();
-        }
-
-        public void OnMissed() => Missed++;
-    }
 
     private sealed class Thrower : IChangeListener
     {

@@ -82,7 +82,7 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
     {
         await using var fixture = await StartAsync();
         await fixture.Store.MustAsync([SessionChanges.Create(Given.NewSession(fixture))]);
-        var connect = NewConnect(fixture, "handle");
+        var connect = Given.NewConnect(fixture, "handle");
         var (state, binding) = (SecretHash.Of("state"), SecretHash.Of("binding"));
         await fixture.Store.MustAsync([ConnectChanges.Begin(connect)], EventKind.ConnectBegun);
         var read = await fixture.Store.Connects.FindByHandleAsync(connect.Handle, Cancellation);
@@ -106,7 +106,7 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
     {
         await using var fixture = await StartAsync();
         await fixture.Store.MustAsync([SessionChanges.Create(Given.NewSession(fixture))]);
-        var (failed, late) = (NewConnect(fixture, "failed"), NewConnect(fixture, "late"));
+        var (failed, late) = (Given.NewConnect(fixture, "failed"), Given.NewConnect(fixture, "late"));
         await fixture.Store.MustAsync([ConnectChanges.Begin(failed), ConnectChanges.Begin(late)]);
         await fixture.Store.MustAsync([ConnectChanges.Fail(Given.Tenant, failed.Id)], EventKind.ConnectRefused);
 
@@ -121,10 +121,10 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
     {
         await using var fixture = await StartAsync();
         await fixture.Store.MustAsync([SessionChanges.Create(Given.NewSession(fixture))]);
-        var connects = Enumerable.Range(0, ConnectChanges.MaxPendingPerSession).Select(i => NewConnect(fixture, $"h{i}")).ToArray();
+        var connects = Enumerable.Range(0, ConnectChanges.MaxPendingPerSession).Select(i => Given.NewConnect(fixture, $"h{i}")).ToArray();
         foreach (var connect in connects)
             await fixture.Store.MustAsync([ConnectChanges.Begin(connect)]);
-        var ninth = NewConnect(fixture, "ninth");
+        var ninth = Given.NewConnect(fixture, "ninth");
 
         await fixture.Store.RefuseAsync("connect-begin", [ConnectChanges.Begin(ninth)]);
         await fixture.Store.MustAsync([ConnectChanges.Fail(Given.Tenant, connects[0].Id)]);
@@ -136,7 +136,7 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
     {
         await using var fixture = await StartAsync();
 
-        await fixture.Store.RefuseAsync("connect-begin", [ConnectChanges.Begin(NewConnect(fixture, "handle"))]);
+        await fixture.Store.RefuseAsync("connect-begin", [ConnectChanges.Begin(Given.NewConnect(fixture, "handle"))]);
     }
 
     [Fact]
@@ -175,7 +175,7 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
             SessionChanges.Create(Given.NewSession(fixture)),
             EmbedCodeChanges.Issue(NewCode(fixture)),
             SignInChanges.Begin(new(SecretHash.Of("state"), Given.Tenant, SecretHash.Of("b"), [], "/", fixture.Now.AddMinutes(10))),
-            ConnectChanges.Begin(NewConnect(fixture, "handle"))]);
+            ConnectChanges.Begin(Given.NewConnect(fixture, "handle"))]);
         await PruneService.PruneAsync(fixture.Store, fixture.Database.Options, Cancellation);
         Assert.Equal("1111", await RowsAsync());
         fixture.Clock.Advance(TimeSpan.FromHours(2));
@@ -193,10 +193,6 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
             return string.Concat(counts);
         }
     }
-
-    private static PendingConnectRow NewConnect(StoreFixture fixture, string handle) => new(
-        fixture.Chance.NewId(), Given.Ana, "{}", Given.Connection, Given.Session, SessionKind.Frame, "https://host.example", "Skyline",
-        SecretHash.Of(handle), [1, 2], "https://issuer.example", "https://gateway.example/oauth/callback", fixture.Now.AddMinutes(10));
 
     private static EmbedCodeRow NewCode(StoreFixture fixture) => new(
         SecretHash.Of("code"), Given.Ana, "skyline", "{}", WorkbookId.Parse("sales"), "https://host.example", "challenge", fixture.Now.AddSeconds(60));

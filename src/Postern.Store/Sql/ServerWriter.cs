@@ -1,5 +1,6 @@
 using System.Data;
 using System.Data.Common;
+using System.Net.Sockets;
 
 namespace Postern.Store;
 
@@ -23,6 +24,7 @@ internal sealed class ServerWriter : IWriter
     private const int Attempts = 5;
 
     private readonly Database database;
+    private readonly TimeSpan patience;
     private readonly SemaphoreSlim places;
     private readonly TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     // One for the writer itself, until it is disposed.
@@ -32,6 +34,8 @@ internal sealed class ServerWriter : IWriter
     public ServerWriter(Database database, StoreOptions options)
     {
         this.database = database;
+        // A second time after a lock that was waited for in vain, and no more.
+        patience = options.BusyTimeout * 2;
         places = new(Math.Max(1, options.PoolSize * 3 / 4));
     }
 
@@ -73,13 +77,17 @@ internal sealed class ServerWriter : IWriter
 
     private async Task<T> RunPatientlyAsync<T>(Func<WriteScope, Task<Written<T>>> work, CancellationToken cancellation)
     {
+        // Real time, whatever clock the store runs on: other transactions are waited for.
+        var time = TimeProvider.System;
+        var began = time.GetTimestamp();
         for (var attempt = 1; ; attempt++)
         {
             try
             {
                 return await RunOnceAsync(work, cancellation);
             }
-            catch (Exception e) when (attempt < Attempts && (e is OvertakenException || (e is DbException failed && database.Dialect.MayRunAgain(failed))))
+            catch (Exception e) when (
+                attempt < Attempts && time.GetElapsedTime(began) < patience && (e is OvertakenException || (e is DbException failed && database.Dialect.MayRunAgain(failed))))
             {
                 // At once: whoever won has committed or soon will, and a row lock makes the next attempt wait for it.
                 cancellation = CancellationToken.None;
@@ -88,6 +96,18 @@ internal sealed class ServerWriter : IWriter
     }
 
     private async Task<T> RunOnceAsync<T>(Func<WriteScope, Task<Written<T>>> work, CancellationToken cancellation)
+    {
+        try
+        {
+            return await InTransactionAsync(work, cancellation);
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            throw new ConnectionLostException(e);
+        }
+    }
+
+    private async Task<T> InTransactionAsync<T>(Func<WriteScope, Task<Written<T>>> work, CancellationToken cancellation)
     {
         await using var connection = await database.Dialect.OpenAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
@@ -103,3 +123,6 @@ internal sealed class ServerWriter : IWriter
 
 /// <summary>Another transaction came between two statements of this one, so that it has to be run again.</summary>
 internal sealed class OvertakenException() : Exception("Another transaction came in between.");
+
+/// <summary>The connection to the server broke where the driver lets the operating system's error through.</summary>
+internal sealed class ConnectionLostException(Exception cause) : DbException("The connection to the database was lost.", cause);

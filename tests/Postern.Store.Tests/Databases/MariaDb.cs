@@ -16,6 +16,12 @@ public sealed class MariaDb : TestDatabase, ITestDatabase
 
     public override StoreOptions Options => new() { Provider = StoreProvider.MySql, ConnectionString = StringTo(server, name) };
 
+    protected override string Waiting =>
+        """
+        SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
+        WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()
+        """;
+
     public static async Task<TestDatabase> CreateAsync() => await NewAsync();
 
     public static async Task<TestDatabase> CreateMigratedAsync() => await (await NewAsync()).MigratedAsync();

@@ -17,6 +17,8 @@ public sealed class PostgreSql : TestDatabase, ITestDatabase
 
     public override StoreOptions Options => new() { Provider = StoreProvider.PostgreSql, ConnectionString = StringTo(server, name) };
 
+    protected override string Waiting => "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+
     public static async Task<TestDatabase> CreateAsync() => await CreateAsync("template0");
 
     public static async Task<TestDatabase> CreateMigratedAsync()

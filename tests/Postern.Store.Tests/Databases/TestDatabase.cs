@@ -48,6 +48,17 @@ public abstract class TestDatabase : IAsyncDisposable
     /// <inheritdoc/>
     public abstract ValueTask DisposeAsync();
 
+    /// <summary>How many of its transactions wait for a lock of another one; null where it has one writer at a time.</summary>
+    protected virtual string? Waiting => null;
+
+    /// <summary>Waits until another transaction waits for a lock, or until the given work, which should, has ended without.</summary>
+    public async Task WaitingOrDoneAsync(Task work)
+    {
+        while (!work.IsCompleted && (await ListAsync<long>(Waiting!))[0] == 0)
+            // MariaDB shows the same picture again to whoever asks sooner.
+            await Task.Delay(120, TestContext.Current.CancellationToken);
+    }
+
     /// <summary>Migrates it as a node does.</summary>
     protected async Task<TestDatabase> MigratedAsync()
     {
