@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Security.Cryptography;
 using Postern.Model;
 
@@ -6,7 +8,23 @@ namespace Postern.Audit;
 /// <summary>A position in a log, as a node, an export or an outside anchor remembers it.</summary>
 /// <param name="Size">How many entries there were.</param>
 /// <param name="Entry">The hash of the last of them; <see cref="HashChain.Genesis"/> when there was none.</param>
-public sealed record AuditHead(long Size, byte[] Entry);
+public sealed record AuditHead(long Size, byte[] Entry)
+{
+    /// <summary>Reads what <see cref="ToString"/> wrote.</summary>
+    public static bool TryParse(string? text, [NotNullWhen(true)] out AuditHead? head)
+    {
+        head = null;
+        var parts = (text ?? "").Split(':');
+        if (parts.Length != 2 || !long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var size)
+            || parts[1].Length != 2 * HashChain.HashLength || !parts[1].All(char.IsAsciiHexDigit))
+            return false;
+        head = new(size, Convert.FromHexString(parts[1]));
+        return true;
+    }
+
+    /// <summary>The position as an operator notes it: <c>SIZE:HASH</c>, the hash in lower-case hexadecimal.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Size}:{Convert.ToHexStringLower(Entry)}");
+}
 
 /// <summary>One entry as found, believed in nothing.</summary>
 /// <param name="Index">The index it claims.</param>
@@ -37,6 +55,9 @@ public enum ChainFault
 
     /// <summary>A line is no entry.</summary>
     Malformed,
+
+    /// <summary>The known position lies before the first entry, so it says nothing about these: verify an export that begins at or before it.</summary>
+    Unmet,
 }
 
 /// <summary>The result of a verification.</summary>
@@ -51,7 +72,7 @@ public sealed record ChainReport(long Checked, AuditHead Head, ChainFault? Fault
 
     /// <inheritdoc/>
     public override string ToString() => IsValid
-        ? $"{Checked} entries are intact; the log's size is {Head.Size}."
+        ? $"{Checked} entries are intact; the log's position is {Head}."
         : $"{Fault} at index {BadIndex}; {Checked} entries before it are intact.";
 }
 
@@ -61,11 +82,15 @@ public static class ChainVerifier
     /// <summary>Verifies entries from a position on, and stops at the first bad one.</summary>
     /// <param name="start">The position before the first entry; see <see cref="StartOf"/>.</param>
     /// <param name="links">The entries as found.</param>
-    /// <param name="known">A position remembered outside, which the chain must pass through if it lies after the start.</param>
+    /// <param name="known">A position remembered outside, which the chain must pass through.</param>
     public static async Task<ChainReport> VerifyAsync(
         AuditHead start, IAsyncEnumerable<ChainLink> links, AuditHead? known, CancellationToken cancellation)
     {
         var head = start;
+        if (known is not null && known.Size < start.Size)
+            return Bad(start, head, ChainFault.Unmet, start.Size);
+        if (known is not null && known.Size == start.Size && !CryptographicOperations.FixedTimeEquals(start.Entry, known.Entry))
+            return Bad(start, head, ChainFault.Rewritten, start.Size);
         await using var found = links.GetAsyncEnumerator(cancellation);
         while (await found.MoveNextAsync())
         {

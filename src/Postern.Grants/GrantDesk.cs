@@ -82,6 +82,8 @@ public sealed class GrantDesk
         var row = await store.Grants.FindLatestAsync(permitted.GrantOwner, connection.Id, cancellation);
         if (row is not { State: GrantState.Active } && connection.Identity == IdentityMode.Service)
         {
+            if (row is { State: GrantState.Revoked })
+                return ServiceRevoked(connection);
             var acquired = await service.AcquireAsync(connection, cancellation);
             if (!acquired.TryGet(out row, out var why))
                 return why;
@@ -100,8 +102,8 @@ public sealed class GrantDesk
     }
 
     /// <summary>
-    /// Writes the query run and its intent event in one transaction, only if session, grant and connection still stand; the answer is
-    /// the only thing that opens the token. No row, no token.
+    /// Writes the query run and its intent event in one transaction, only if session, grant, connection and policies still stand as they
+    /// were judged; the answer is the only thing that opens the token. No row, no token.
     /// </summary>
     /// <param name="lease">The lease; when its generation was renewed meanwhile, the newer one is taken.</param>
     /// <param name="session">The session that asks.</param>
@@ -117,6 +119,8 @@ public sealed class GrantDesk
                 new QueryRunId(chance.NewId()), permitted.Subject.Key, session.Id, permitted.Connection.Id, lease.Grant, lease.Generation,
                 hash, permitted.Connection.Revision, node.Name, node.Boot)
             {
+                GrantMac = lease.Row.Mac,
+                PolicyRevisions = permitted.PolicyRevisions,
                 Workbook = permitted.Workbook,
                 Query = permitted.Query,
             };
@@ -136,14 +140,37 @@ public sealed class GrantDesk
             if (result.Committed)
                 return factory.Make(run, lease.Row, permitted.Connection, heard, caller);
 
-            // Something that the decision rested on changed: forget what was cached and look once more.
+            // Something that the decision rested on changed. What was judged cannot be judged here again; a lease can be taken anew.
             cache.Drop(lease.Grant);
+            if (await WhyNotAsync(permitted, session, caller) is { } over)
+                return over;
             var again = await LeaseAsync(permitted, caller);
             if (!again.TryGet(out var newer, out var why))
                 return why;
             lease = newer;
         }
-        return new Refusal(RefusalKind.Unauthenticated, "Your session or this connection changed while the query was starting. Reload the page.") { Code = "intent-refused" };
+        return new Refusal(RefusalKind.Conflict, "Your connection was renewed or replaced while the query was starting. Try again.")
+        { Code = "grant-changed", Connection = lease.Permitted.Connection.Id, RetryAfter = TimeSpan.FromSeconds(1) };
+    }
+
+    /// <summary>Why an intent was refused, when a newer lease does not help; null when one may. Asks the database, as the intent did.</summary>
+    private async Task<Refusal?> WhyNotAsync(PermittedQuery permitted, Session session, CancellationToken cancellation)
+    {
+        var (tenant, connection) = (permitted.Subject.Key.Tenant, permitted.Connection);
+        if (await store.Sessions.FindAsync(tenant, session.Id, cancellation) is not { } row || !row.IsLive(await clock.NowAsync(cancellation)))
+            return new Refusal(RefusalKind.Unauthenticated, "Your session ended while the query was starting. Reload the page.") { Code = "session-ended" };
+        var current = await store.Definitions.CurrentAsync(tenant, DefinitionKind.Connection, connection.Id.Value, cancellation);
+        if (current?.Revision != connection.Revision)
+            return Changed("connection-changed", "The settings of this connection changed while the query was starting. Try again.");
+        if (permitted.PolicyRevisions > 0
+            && (await store.Definitions.CurrentAsync(tenant, DefinitionKind.Policy, cancellation)).Where(policy => !policy.IsRetired).Sum(policy => policy.Revision) != permitted.PolicyRevisions)
+        {
+            return Changed("policy-changed", "The row policies changed while the query was starting. Try again.");
+        }
+        return null;
+
+        Refusal Changed(string code, string detail) =>
+            new(RefusalKind.Conflict, detail) { Code = code, Connection = connection.Id, RetryAfter = TimeSpan.FromSeconds(1) };
     }
 
     /// <summary>Records that a query was refused before it started.</summary>
@@ -180,6 +207,22 @@ public sealed class GrantDesk
     /// <summary>Revokes any grant of a tenant, as an administrator or operator; false when there is none such or it was revoked already.</summary>
     public async Task<bool> RevokeAsOperatorAsync(TenantId tenant, GrantId id, string actor, CancellationToken cancellation) =>
         await store.Grants.FindAsync(tenant, id, cancellation) is { } row && await revoker.RevokeAsync(row, "by-operator", actor, cancellation);
+
+    /// <summary>
+    /// Lets a service connection make a new grant after its grant was revoked; the revocation stands until somebody asks for this. False
+    /// when there is no such grant, it is a person's, or it is not revoked.
+    /// </summary>
+    public async Task<bool> LiftRevocationAsync(TenantId tenant, GrantId id, string actor, CancellationToken cancellation) =>
+        await store.Grants.FindAsync(tenant, id, cancellation) is { } row
+        && (await store.CommitAsync(
+            [GrantChanges.LiftRevocation(tenant, id)], GrantFacts.Event(EventKind.RevocationLifted, row) with { Actor = actor }, null, cancellation)).Committed;
+
+    private static Refusal ServiceRevoked(Connection connection) => new(
+        RefusalKind.Forbidden, $"The service account's access to {connection.DisplayName} was revoked by an administrator, and stays so until an administrator lifts that.")
+    {
+        Code = "service-revoked",
+        Connection = connection.Id,
+    };
 
     private async Task<GrantSummary> SummariseAsync(GrantRow row, CancellationToken cancellation)
     {

@@ -11,11 +11,8 @@ public sealed record GrantOptions
     /// <value>How long a claim holds before anyone may take it over; 30 s.</value>
     public TimeSpan ClaimFor { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <value>How long the answer of a token endpoint may take before its outcome counts as uncertain; 30 s. Longer than the HTTP timeout.</value>
+    /// <value>How long the answer of a token endpoint may take before its outcome counts as uncertain; 30 s. At least twice the HTTP timeout.</value>
     public TimeSpan SendFor { get; init; } = TimeSpan.FromSeconds(30);
-
-    /// <value>The HTTP timeout of token requests; 10 s.</value>
-    public TimeSpan TokenTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <value>How long a query waits for somebody else's renewal before it is refused with <c>Retry-After</c>; 15 s.</value>
     public TimeSpan WaitAtMost { get; init; } = TimeSpan.FromSeconds(15);
@@ -54,13 +51,14 @@ public sealed record GrantOptions
     internal Func<string, ProviderProfile?> Profiles { get; init; } = ProviderProfile.Find;
 
     /// <summary>Throws when the times contradict one another.</summary>
+    /// <param name="requestTimeout">The HTTP timeout of token requests, <see cref="Postern.OAuth.OAuthOptions.RequestTimeout"/>.</param>
     /// <exception cref="ArgumentException">A claim or a sending would end before the HTTP timeout.</exception>
-    public GrantOptions Check()
+    public GrantOptions Check(TimeSpan requestTimeout)
     {
-        if (SendFor < TokenTimeout + TokenTimeout)
-            throw new ArgumentException("SendFor must be at least twice TokenTimeout: a live request must never count as uncertain.");
-        if (ClaimFor < TokenTimeout)
-            throw new ArgumentException("ClaimFor must be at least TokenTimeout.");
+        if (SendFor < requestTimeout + requestTimeout)
+            throw new ArgumentException("SendFor must be at least twice the HTTP timeout of token requests: a live request must never count as uncertain.");
+        if (ClaimFor < requestTimeout)
+            throw new ArgumentException("ClaimFor must be at least the HTTP timeout of token requests.");
         return this;
     }
 }

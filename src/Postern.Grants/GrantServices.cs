@@ -22,8 +22,10 @@ public static class GrantServices
     /// </summary>
     public static IServiceCollection AddGrants(this IServiceCollection services, GrantOptions options)
     {
-        services.AddSingleton(options.Check());
+        // Checked when it is first needed, which for a node is its start: only then the timeout of its requests is known.
+        services.AddSingleton(provider => options.Check(provider.GetRequiredService<OAuthClient>().RequestTimeout));
         services.AddSingleton<SteadyClock>();
+        services.AddSingleton<RowMacs>();
         services.AddSingleton<TokenSealer>();
         services.AddSingleton<NodeIdentity>();
         services.AddSingleton<FeedWatch>();
@@ -48,13 +50,14 @@ public static class GrantServices
         services.AddHostedService(provider => provider.GetRequiredService<Housekeeper>());
 
         services.AddSingleton(provider => new SessionBook(
-            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<SteadyClock>(),
+            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<RowMacs>(), provider.GetRequiredService<SteadyClock>(),
             provider.GetRequiredService<IChance>(), options));
         services.AddSingleton(provider => new SignInDesk(
             provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<OAuthClient>(),
             provider.GetRequiredService<SteadyClock>(), provider.GetRequiredService<IChance>()));
         services.AddSingleton(provider => new ConnectDesk(
-            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<OAuthClient>(),
+            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<RowMacs>(),
+            provider.GetRequiredService<OAuthClient>(),
             provider.GetRequiredService<DefinitionBook>(), provider.GetRequiredService<TokenSealer>(), provider.GetRequiredService<SteadyClock>(),
             provider.GetRequiredService<IChance>(), options));
         services.AddSingleton(provider => new GrantDesk(

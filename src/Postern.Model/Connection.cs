@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 
 namespace Postern.Model;
 
@@ -65,6 +66,9 @@ public sealed record AuthorizationSettings(
 {
     /// <summary>Plain http is accepted for an issuer on the loopback interface; for sandboxes only.</summary>
     public bool AllowPlainHttpIssuerOnLoopback { get; init; }
+
+    /// <summary>Private networks in which this authorization server may be reached; for this client alone, and none by default.</summary>
+    public ImmutableArray<IPNetwork> AllowedNetworks { get; init; } = [];
 }
 
 /// <summary>Where and how statements run.</summary>
@@ -111,6 +115,9 @@ public sealed record Connection(
 {
     /// <summary>Whether people may send SQL of their own.</summary>
     public bool FreeSql { get; init; }
+
+    /// <summary>Private networks in which this platform and its result links may be reached; for this connection alone, and none by default.</summary>
+    public ImmutableArray<IPNetwork> AllowedNetworks { get; init; } = [];
 
     /// <summary>The agreement to accept before connecting, if any.</summary>
     public Agreement? Agreement { get; init; }

@@ -64,6 +64,8 @@ public enum EventKind
     ProviderRevocationFailed = 402,
     /// <summary>The authorization server has no revocation endpoint.</summary>
     ProviderCannotRevoke = 403,
+    /// <summary>An operator lifted the revocation of a service connection's grant: a new one may be made.</summary>
+    RevocationLifted = 404,
     /// <summary>A query was refused before any token was opened.</summary>
     QueryRefused = 500,
     /// <summary>A query is about to run: written before the token is opened.</summary>
@@ -74,10 +76,8 @@ public enum EventKind
     QueryFailed = 503,
     /// <summary>A query was cancelled.</summary>
     QueryCancelled = 504,
-    /// <summary>A tenant, connection, policy or embed key got a new revision.</summary>
+    /// <summary>A tenant, connection, policy, embed key or workbook got a new revision, or was retired. (601 was never used.)</summary>
     DefinitionChanged = 600,
-    /// <summary>A workbook was published.</summary>
-    WorkbookPublished = 601,
     /// <summary>A stored row was refused because its MAC does not fit: somebody edited the database.</summary>
     RowTampered = 602,
     /// <summary>A sealed token did not open where it should have: moved, edited, or its connection changed.</summary>
@@ -135,6 +135,6 @@ public sealed record AuditEvent(EventKind Kind, TenantId Tenant)
 /// <summary>A listener of events: the log and the metrics. The audit trail is written by the store, in the same transaction.</summary>
 public interface IEventListener
 {
-    /// <summary>Called after the event was committed; must not block or throw.</summary>
+    /// <summary>Called after the event was committed; must not block. What it throws is logged and reaches nobody else.</summary>
     void On(AuditEvent committed);
 }

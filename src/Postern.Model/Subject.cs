@@ -39,4 +39,8 @@ public sealed record Subject(SubjectKey Key, ImmutableSortedDictionary<string, I
 /// <param name="Id">The platform's stable id of the person or service principal.</param>
 /// <param name="Name">The name it shows, such as an e-mail address or user name.</param>
 /// <param name="Email">The e-mail address, if the platform gave one.</param>
-public sealed record PlatformPrincipal(string Issuer, string Id, string Name, string? Email = null);
+public sealed record PlatformPrincipal(string Issuer, string Id, string Name, string? Email = null)
+{
+    /// <summary>What people and operators are shown: the e-mail, by which they know accounts apart, else the name.</summary>
+    public string Shown => Email ?? Name;
+}

@@ -9,10 +9,8 @@ namespace Postern.OAuth;
 /// <see cref="Metadata"/> → <see cref="Authorizations"/> → the browser → <see cref="CallbackParameters.Parse"/> →
 /// <see cref="Callbacks"/> → <see cref="Tokens"/> → <see cref="IdTokens"/>; signing in by OpenID Connect is the same way.
 /// </summary>
-public sealed class OAuthClient : IDisposable
+public sealed class OAuthClient
 {
-    private readonly Wire wire;
-
     /// <summary>Makes the client over the process's outgoing HTTP.</summary>
     /// <param name="outbound">Where connections come from.</param>
     /// <param name="chance">Where states, nonces and verifiers come from.</param>
@@ -21,7 +19,8 @@ public sealed class OAuthClient : IDisposable
     public OAuthClient(OutboundHttp outbound, IChance chance, TimeProvider time, OAuthOptions? options = null)
     {
         options ??= new OAuthOptions();
-        wire = new Wire(outbound, time, options);
+        RequestTimeout = options.RequestTimeout;
+        var wire = new Wire(outbound, time, options);
         Metadata = new MetadataSource(wire, time, options);
         Authorizations = new AuthorizationRequests(wire, chance, options);
         Callbacks = new CallbackJudge(options);
@@ -29,6 +28,9 @@ public sealed class OAuthClient : IDisposable
         Revocations = new RevocationEndpoint(wire, options);
         IdTokens = new IdTokenReader(wire, time, options);
     }
+
+    /// <summary>The time that one exchange with a server may take, as the options say; whoever sets deadlines for requests adds to this.</summary>
+    public TimeSpan RequestTimeout { get; }
 
     /// <summary>What authorization servers say of themselves.</summary>
     public MetadataSource Metadata { get; }
@@ -47,9 +49,6 @@ public sealed class OAuthClient : IDisposable
 
     /// <summary>Validates ID tokens.</summary>
     public IdTokenReader IdTokens { get; }
-
-    /// <inheritdoc/>
-    public void Dispose() => wire.Dispose();
 }
 
 /// <summary>Registration with a container.</summary>

@@ -23,7 +23,7 @@ public sealed record WorkbookQuery(
 /// <summary>The ticket to run one query. Only <see cref="QueryPolicy"/> makes one.</summary>
 public sealed class PermittedQuery
 {
-    internal PermittedQuery(Viewer viewer, Connection connection, WorkbookQuery? published)
+    internal PermittedQuery(Viewer viewer, Connection connection, WorkbookQuery? published, IReadOnlyCollection<TablePolicy> current)
     {
         Subject = viewer.Subject;
         Kind = viewer.Kind;
@@ -31,6 +31,7 @@ public sealed class PermittedQuery
         Workbook = published?.Workbook;
         WorkbookRevision = published?.Revision;
         Query = published?.Query;
+        PolicyRevisions = connection.Identity == IdentityMode.Service ? current.Sum(policy => policy.Revision) : 0;
         Policies = published is null || connection.Identity != IdentityMode.Service ? [] : published.Policies;
     }
 
@@ -60,6 +61,12 @@ public sealed class PermittedQuery
     /// stand, at these revisions, when the query run is written.
     /// </summary>
     public ImmutableArray<PolicyStamp> Policies { get; }
+
+    /// <summary>
+    /// The sum of the revisions of all policies of the tenant as they were judged, on a service connection; 0 elsewhere. Revisions only
+    /// grow, so the same sum when the query run is written says that no policy changed or was added since.
+    /// </summary>
+    public long PolicyRevisions { get; }
 
     /// <summary>For events: <c>platform</c>, or the policies with their revisions, such as <c>partner-state@3</c>.</summary>
     public string PolicyRevision => Policies.IsEmpty ? "platform" : string.Join(',', Policies);
@@ -103,8 +110,17 @@ public static class QueryPolicy
             return Refused(reachable, code,
                 "The row policies of this workbook changed since it was published. Its author has to publish it again.");
         }
-        return new PermittedQuery(viewer, reachable, found);
+        return new PermittedQuery(viewer, reachable, found, current);
     }
+
+    /// <summary>
+    /// Whether a published query is of any use to this viewer: permitted, and on a service connection none of its policies lets no row
+    /// through for want of an attribute. For lists; what is not listed may still be asked for, and gets no rows.
+    /// </summary>
+    /// <inheritdoc cref="Judge"/>
+    public static bool CanShowRows(Viewer viewer, WorkbookQuery? found, Connection? connection, IReadOnlyCollection<TablePolicy> current) =>
+        Judge(viewer, found, connection, current).TryGet(out var permitted, out _)
+        && permitted.Policies.All(stamp => current.All(policy => policy.Name != stamp.Name || policy.Rows.For(viewer.Subject) is not RowFilter.Nothing));
 
     /// <summary>
     /// Judges a wish to send free SQL: a portal session, on a connection that allows it, under the person's own identity. Never on a
@@ -122,7 +138,7 @@ public static class QueryPolicy
             return Refused(connection, "free-sql-service", "Free SQL is not possible where everybody shares one identity at the platform.");
         if (!connection.FreeSql)
             return Refused(connection, "free-sql-off", "Free SQL is switched off on this connection.");
-        return new PermittedQuery(viewer, connection, published: null);
+        return new PermittedQuery(viewer, connection, published: null, current: []);
     }
 
     private static string? PolicyProblem(WorkbookQuery query, IReadOnlyCollection<TablePolicy> current)

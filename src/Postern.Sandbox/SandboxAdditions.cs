@@ -53,6 +53,9 @@ public sealed record SandboxAdditions
     /// <summary>Clients; one with the issuer and id of a demo client adds its redirect URIs to that client.</summary>
     public IReadOnlyList<SandboxClient> Clients { get; init; } = [];
 
+    /// <summary>The ids of issuers that neither announce nor send <c>iss</c> (RFC 9207), as many real ones do not.</summary>
+    public IReadOnlyList<string> WithoutIss { get; init; } = [];
+
     /// <summary>Reads additions from JSON.</summary>
     /// <exception cref="JsonException">The text is not JSON of this shape; unknown members are refused.</exception>
     public static SandboxAdditions Parse(string json) =>

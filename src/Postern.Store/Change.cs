@@ -28,8 +28,8 @@ public class Change
     internal object Parameters { get; }
 
     /// <summary>
-    /// A SELECT that locks rows before <see cref="Sql"/> decides by them, with the same parameters; null for none. A statement of its
-    /// own, because on a server each statement sees what was committed before it began, not before it got its lock.
+    /// SELECTs that lock rows on a server before <see cref="Sql"/> decides by them, with the same parameters; null for none. Statements
+    /// of their own, because each statement sees what was committed before it began, not before it got its locks.
     /// </summary>
     internal string? Lock { get; init; }
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Postern.Model;
 
 namespace Postern.Store;
@@ -18,14 +19,17 @@ public sealed class PosternStore : IAsyncDisposable
     private readonly Migrator migrator;
     private readonly IReadOnlyList<IEventListener> listeners;
     private readonly CommitSignals signals;
+    private readonly ILogger logger;
 
     internal PosternStore(
-        Database database, IWriter writer, Committer committer, Migrator migrator, CommitSignals signals, IEnumerable<IEventListener> listeners)
+        Database database, IWriter writer, Committer committer, Migrator migrator, CommitSignals signals, IEnumerable<IEventListener> listeners,
+        ILogger logger)
     {
         this.writer = writer;
         this.committer = committer;
         this.migrator = migrator;
         this.signals = signals;
+        this.logger = logger;
         this.listeners = [.. listeners];
         Clock = database;
         Grants = new(database);
@@ -88,9 +92,22 @@ public sealed class PosternStore : IAsyncDisposable
         foreach (var e in events)
         {
             foreach (var listener in listeners)
-                listener.On(e);
+                Tell(listener, e);
         }
         return result;
+    }
+
+    // The commit stands whatever a listener does with the news; its caller must not be told otherwise.
+    private void Tell(IEventListener listener, AuditEvent e)
+    {
+        try
+        {
+            listener.On(e);
+        }
+        catch (Exception broken)
+        {
+            logger.EventListenerThrew(e.Kind, broken);
+        }
     }
 
     /// <summary>Records an event that changes nothing, such as a refusal.</summary>

@@ -11,8 +11,8 @@ namespace Postern.Store;
 public static class ServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds <see cref="PosternStore"/>, <see cref="AuditReader"/>, <see cref="ChangeFeed"/>, <see cref="Sequencer"/>,
-    /// <see cref="IStoreClock"/> and <see cref="IWrappedKeys"/>, and the hosted services that read the feed for every registered
+    /// Adds <see cref="PosternStore"/>, <see cref="AuditReader"/>, <see cref="StandingVerifier"/>, <see cref="ChangeFeed"/>,
+    /// <see cref="Sequencer"/>, <see cref="IStoreClock"/> and <see cref="IWrappedKeys"/>, and the hosted services that read the feed for every registered
     /// <see cref="IChangeListener"/>, order the audit log and prune. Committed events go to every registered
     /// <see cref="IEventListener"/>. Call <see cref="PosternStore.MigrateAsync"/> before the host starts.
     /// <see cref="TimeProvider"/> and <see cref="IChance"/> are the system's unless registered.
@@ -37,9 +37,11 @@ public static class ServiceCollectionExtensions
             provider.GetRequiredService<Committer>(),
             provider.GetRequiredService<Migrator>(),
             provider.GetRequiredService<CommitSignals>(),
-            provider.GetServices<IEventListener>()));
+            provider.GetServices<IEventListener>(),
+            LoggerOf<PosternStore>(provider)));
         services.AddSingleton<IWrappedKeys, StoredWrappedKeys>();
         services.AddSingleton(provider => new AuditReader(provider.GetRequiredService<Database>()));
+        services.AddSingleton(provider => new StandingVerifier(provider.GetRequiredService<Database>()));
         services.AddSingleton(provider => new ChangeFeed(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<TimeProvider>(), LoggerOf<ChangeFeed>(provider)));
         services.AddSingleton(provider => new Sequencer(

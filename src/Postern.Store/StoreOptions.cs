@@ -80,6 +80,32 @@ public sealed record StoreOptions
     /// <value>How long the sequencer's lease lasts without renewal; 10 seconds.</value>
     public TimeSpan SequencerLease { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// What is wrong with the connection string, as the end of a sentence that begins with its name, or null. It shows nothing of the
+    /// text, which may hold a password.
+    /// </summary>
+    public string? Problem()
+    {
+        try
+        {
+            _ = Provider switch
+            {
+                StoreProvider.PostgreSql => PostgreSqlDialect.Builder(this).Host,
+                StoreProvider.MySql => MySqlDialect.Builder(this).Server,
+                _ => new SqliteDialect(this).File,
+            };
+            return null;
+        }
+        catch (UnfitConnectionException unfit)
+        {
+            return unfit.Message;
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException or InvalidOperationException or NotSupportedException)
+        {
+            return "is not one that this provider reads.";
+        }
+    }
+
     /// <inheritdoc/>
     public override string ToString() => $"StoreOptions {{ Provider = {Provider}, Node = {Node}, Time = {Time} }}";
 }

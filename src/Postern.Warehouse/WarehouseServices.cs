@@ -12,13 +12,13 @@ public static class WarehouseServices
     /// Adds the drivers and their <see cref="DriverRegistry"/>. Needs <see cref="TimeProvider"/> and <see cref="IChance"/>.
     /// </summary>
     /// <param name="transport">
-    /// What sends requests: guarded by connect-time address checks, without redirects, retries, cookies or automatic decompression. Result links go
-    /// to hosts that the platform chooses, so this is where an address is refused. Called once; the container does not dispose it.
+    /// What sends a connection's requests: guarded by connect-time address checks, without redirects, retries, cookies or automatic decompression. Result links go
+    /// to hosts that the platform chooses, so this is where an address is refused, by what that connection may reach. Called for each statement; nobody disposes it.
     /// </param>
-    public static IServiceCollection AddWarehouse(this IServiceCollection services, Func<IServiceProvider, HttpMessageInvoker> transport)
+    public static IServiceCollection AddWarehouse(this IServiceCollection services, Func<IServiceProvider, Connection, HttpMessageInvoker> transport)
     {
         services.AddSingleton<IPlatformDriver>(s => new DatabricksDriver(
-            transport(s), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<IChance>(),
+            connection => transport(s, connection), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<IChance>(),
             s.GetService<DatabricksOptions>() ?? new DatabricksOptions(), s.GetRequiredService<ILogger<DatabricksDriver>>()));
         services.AddSingleton<DriverRegistry>();
         return services;

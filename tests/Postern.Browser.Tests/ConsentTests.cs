@@ -1,4 +1,5 @@
 using Microsoft.Playwright;
+using Postern.Browser.Tests.Pages;
 using Postern.Browser.Tests.Stage;
 
 namespace Postern.Browser.Tests;
@@ -9,11 +10,8 @@ public sealed class ConsentTests(DemoStage stage)
     [Fact]
     public async Task Connect_PersonDenies_FrameSaysSoAndNothingIsStored()
     {
-        await stage.ForgetAsync("ben");
-        var unconfirmed = (await stage.GrantsAsync("ben", "Unconfirmed")).Count;
-        var before = (await stage.AuditAsync()).Count;
-        await using var visit = await stage.VisitAsync();
-        var dashboard = (await visit.SkylineAsync("ben")).Dashboard;
+        await using var attempt = await Attempt.BeginAsync(stage);
+        var dashboard = attempt.Dashboard;
 
         var popup = await dashboard.ConnectAsync();
         await popup.SignInAsync("ben");
@@ -21,19 +19,14 @@ public sealed class ConsentTests(DemoStage stage)
 
         Assert.Contains("You did not allow it", await dashboard.Problem.InnerTextAsync(), StringComparison.Ordinal);
         Assert.True(await dashboard.ConnectButton.IsEnabledAsync());
-        Assert.Empty(await stage.GrantsAsync("ben"));
-        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "Unconfirmed")).Count);
-        await stage.RecordedAsync("ConnectDenied", "access-denied", before);
+        await attempt.StoredNothingAsync("ConnectDenied", "access-denied");
     }
 
     [Fact]
     public async Task Connect_PersonUnticksSql_FrameNamesTheMissingPermissionAndNothingIsStored()
     {
-        await stage.ForgetAsync("ben");
-        var unconfirmed = (await stage.GrantsAsync("ben", "Unconfirmed")).Count;
-        var before = (await stage.AuditAsync()).Count;
-        await using var visit = await stage.VisitAsync();
-        var dashboard = (await visit.SkylineAsync("ben")).Dashboard;
+        await using var attempt = await Attempt.BeginAsync(stage);
+        var dashboard = attempt.Dashboard;
 
         var popup = await dashboard.ConnectAsync();
         await popup.SignInAsync("ben");
@@ -43,19 +36,14 @@ public sealed class ConsentTests(DemoStage stage)
         var problem = await dashboard.Problem.InnerTextAsync();
         Assert.Contains("A permission is missing", problem, StringComparison.Ordinal);
         Assert.Contains("sql", problem, StringComparison.Ordinal);
-        Assert.Empty(await stage.GrantsAsync("ben"));
-        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "Unconfirmed")).Count);
-        await stage.RecordedAsync("ConnectRefused", "scope-missing", before);
+        await attempt.StoredNothingAsync("ConnectRefused", "scope-missing");
     }
 
     [Fact]
     public async Task Connect_PersonSignsInAsSomebodyElse_RefusedNamingBothAndNothingIsStored()
     {
-        await stage.ForgetAsync("ben");
-        var unconfirmed = (await stage.GrantsAsync("ben", "Unconfirmed")).Count;
-        var before = (await stage.AuditAsync()).Count;
-        await using var visit = await stage.VisitAsync();
-        var dashboard = (await visit.SkylineAsync("ben")).Dashboard;
+        await using var attempt = await Attempt.BeginAsync(stage);
+        var dashboard = attempt.Dashboard;
 
         await (await dashboard.ConnectAsync()).AllowAsync("ana");
 
@@ -64,9 +52,7 @@ public sealed class ConsentTests(DemoStage stage)
         Assert.Contains("ana@skyline.example", problem, StringComparison.Ordinal);
         Assert.Contains("ben@skyline.example", problem, StringComparison.Ordinal);
         Assert.Equal(0, await dashboard.Tile("Flights").CountAsync());
-        Assert.Empty(await stage.GrantsAsync("ben"));
-        Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "Unconfirmed")).Count);
-        await stage.RecordedAsync("ConnectMismatched", "principal-mismatch", before);
+        await attempt.StoredNothingAsync("ConnectMismatched", "principal-mismatch");
     }
 
     [Fact]
@@ -82,5 +68,30 @@ public sealed class ConsentTests(DemoStage stage)
 
         await Assertions.Expect(dashboard.ConnectButton).ToBeVisibleAsync();
         Assert.Empty(await stage.GrantsAsync("ben"));
+    }
+
+    /// <summary>Ben, unconnected, before his dashboard; and what stood in the store before he began.</summary>
+    private sealed class Attempt(DemoStage stage, Visit visit, Dashboard dashboard, int unconfirmed, int events) : IAsyncDisposable
+    {
+        public Dashboard Dashboard => dashboard;
+
+        public static async Task<Attempt> BeginAsync(DemoStage stage)
+        {
+            await stage.ForgetAsync("ben");
+            var unconfirmed = (await stage.GrantsAsync("ben", "unconfirmed")).Count;
+            var events = (await stage.AuditAsync()).Count;
+            var visit = await stage.VisitAsync();
+            return new(stage, visit, (await visit.SkylineAsync("ben")).Dashboard, unconfirmed, events);
+        }
+
+        /// <summary>There is no grant, not even one that waits for its confirmation, and the refusal is an event.</summary>
+        public async Task StoredNothingAsync(string kind, string code)
+        {
+            Assert.Empty(await stage.GrantsAsync("ben"));
+            Assert.Equal(unconfirmed, (await stage.GrantsAsync("ben", "unconfirmed")).Count);
+            await stage.RecordedAsync(kind, code, events);
+        }
+
+        public ValueTask DisposeAsync() => visit.DisposeAsync();
     }
 }

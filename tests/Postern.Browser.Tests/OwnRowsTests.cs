@@ -54,8 +54,8 @@ public sealed class OwnRowsTests(DemoStage stage)
         await page.Dashboard.ConnectedAsync(person);
         var defaultPeriod = await page.Dashboard.FigureAsync("Flights");
 
-        // The whole of the data: the period's end is in July.
-        await page.Dashboard.ChooseAsync("Period, last day", "2001-07-01");
+        // The whole of the data, which ends with June.
+        await page.Dashboard.ChooseAsync("Period, last day", "2001-06-30");
         var flights = defaultPeriod;
         for (var tries = 0; flights == defaultPeriod && tries < 100; tries++)
         {

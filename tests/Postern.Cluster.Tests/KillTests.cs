@@ -85,12 +85,8 @@ public sealed class KillTests
         if (point.Fault is { } kind)
             await deployment.Sandbox.FaultAsync("token", kind, kind == "delay" ? 1000 : null);
         var fell = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        process.When(point.At, () =>
-        {
-            fell.TrySetResult();
-            Thread.Sleep(point.After);
-            process.Kill();
-        });
+        process.When(point.At, () => fell.TrySetResult());
+        var killing = KillAfterAsync();
 
         try
         {
@@ -103,8 +99,16 @@ public sealed class KillTests
         {
             // The process died under the person's hands, as it should.
         }
-        await fell.Task.WaitAsync(TimeSpan.FromSeconds(30), Suite.Token);
+        await killing;
         await process.EndedAsync(TimeSpan.FromSeconds(10));
+
+        // The point itself: so long after the line, wherever the process is by then.
+        async Task KillAfterAsync()
+        {
+            await fell.Task.WaitAsync(TimeSpan.FromSeconds(30), Suite.Token);
+            await Task.Delay(point.After, Suite.Token);
+            process.Kill();
+        }
     }
 
     private static async Task AssertSettlesAsync(Deployment deployment, Person person, long expected, KillPoint point)

@@ -1,5 +1,8 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Postern.Cluster.Tests.Actors;
@@ -99,7 +102,7 @@ public sealed class TamperTests
         string[] edits =
         [
             "subject_id = 'portal-ben'", "attributes = replace(attributes, 'ana@', 'ben@')", "workbook = 'partner_delays'",
-            "absolute_expires_at = absolute_expires_at + 1", "origin = 'http://elsewhere.example'",
+            "absolute_expires_at = absolute_expires_at + 1", "idle_expires_at = idle_expires_at + 1", "origin = 'http://elsewhere.example'",
         ];
         var refusals = 0;
         foreach (var edit in edits)
@@ -151,6 +154,136 @@ public sealed class TamperTests
     }
 
     [Fact]
+    public async Task EmbedCode_InsertedOrMovedToAnotherPerson_OpensNoFrame()
+    {
+        await using var deployment = await Deployment.StartAsync();
+        using var ana = new Person(deployment, "ana");
+        await ana.EmbedAsync();
+        var (code, nonce) = (Secret(), Secret());
+        // A row like a true one, with a code and a challenge of the thief's own.
+        Assert.Equal(1, deployment.Edit(
+            """
+            INSERT INTO embed_codes (code_hash, tenant, subject_authority, subject_id, embed_key, attributes, workbook, origin, challenge, created_at, expires_at, mac)
+            SELECT @code, tenant, subject_authority, 'portal-ben', embed_key, attributes, workbook, origin, @challenge, created_at, expires_at + 600000,
+                (SELECT mac FROM sessions LIMIT 1)
+            FROM embed_codes
+            """,
+            ("@code", Convert.ToHexStringLower(Hash(code))), ("@challenge", Base64Url.EncodeToString(Hash(nonce)))));
+
+        using var thief = new Person(deployment, "ben");
+        using var refused = await thief.Browser.CallAsync(
+            HttpMethod.Post, thief.At("/embed/sessions"), new JsonObject { ["code"] = code, ["nonce"] = nonce });
+
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        Assert.Equal(1L, deployment.Read("SELECT count(*) FROM sessions"));
+        await deployment.HasEventAsync("RowTampered");
+        await deployment.HasEventAsync("FrameRefused", "tampered");
+    }
+
+    [Theory]
+    [InlineData("subject_id = 'portal-ben'")]
+    [InlineData("session_hash = printf('%064d', 1)")]
+    [InlineData("attributes = replace(attributes, 'ana@', 'ben@')")]
+    [InlineData("connection = 'archive'")]
+    [InlineData("redirect_uri = 'http://elsewhere.example/oauth/callback'")]
+    [InlineData("host_origin = 'http://elsewhere.example'")]
+    public async Task PendingConnect_EditedWhileThePersonConsents_SendsNoCodeAndStoresNothing(string edit)
+    {
+        await using var deployment = await Deployment.StartAsync();
+        using var ana = new Person(deployment, "ana");
+        await ana.EmbedAsync();
+        var consented = await ana.ConsentAsync();
+        Assert.Equal(1, deployment.Edit($"UPDATE pending_connects SET {edit}"));
+        await deployment.Sandbox.ClearLogAsync();
+
+        var page = await ana.CallbackAsync(consented);
+
+        Assert.NotEqual("ready", page.Outcome);
+        Assert.Empty(await deployment.Sandbox.TokenRequestsAsync());
+        Assert.Equal(0L, deployment.Read("SELECT count(*) FROM grants"));
+        await deployment.HasEventAsync("RowTampered");
+    }
+
+    [Fact]
+    public async Task Grant_RevokedAndMadeActiveAgain_RunsNothing()
+    {
+        await using var deployment = await Deployment.StartAsync();
+        using var ana = new Person(deployment, "ana");
+        await ana.SignInAsync();
+        await ana.ConnectAsync();
+        const string sql = "SELECT count(*) AS flights FROM flights";
+        using (var allowed = await ana.SqlAsync(sql))
+            Assert.True(allowed.IsSuccessStatusCode, await allowed.Content.ReadAsStringAsync(Suite.Token));
+        deployment.Edit("CREATE TABLE copied AS SELECT * FROM grants");
+        var grant = Assert.Single(await ana.GrantsAsync()).GetProperty("id").GetString();
+        using (var revoked = await ana.Browser.CallAsync(HttpMethod.Delete, ana.At("/api/grants/" + grant)))
+            Assert.True(revoked.IsSuccessStatusCode, await revoked.Content.ReadAsStringAsync(Suite.Token));
+        await deployment.Sandbox.ClearLogAsync();
+        Assert.Equal(1, deployment.Edit(
+            """
+            UPDATE grants SET state = 1, reason = 0, active_slot = copied.active_slot, access_sealed = copied.access_sealed,
+                refresh_sealed = copied.refresh_sealed FROM copied
+            """));
+
+        using (var refused = await ana.SqlAsync(sql))
+            Assert.Equal((409, "changed"), await StatusAndReasonAsync(refused));
+        Assert.Empty(await deployment.Sandbox.StatementsAsync());
+        await deployment.HasEventAsync("RowTampered");
+        await deployment.AssertAuditVerifiesAsync();
+
+        // Put back whole, with its MAC: the row fits, and the log does not.
+        deployment.Edit("DELETE FROM grants; INSERT INTO grants SELECT * FROM copied");
+        var (code, output) = await deployment.RunAsync("audit", "verify");
+        Assert.True(code == 1 && output.Contains("grant/" + grant, StringComparison.Ordinal), output);
+    }
+
+    [Fact]
+    public async Task Session_EndTakenBack_IsNoSession()
+    {
+        await using var deployment = await Deployment.StartAsync();
+        using var ana = new Person(deployment, "ana");
+        await ana.SignInAsync();
+        var cookie = ana.Browser.Cookie("localhost", "__Host-postern")!;
+        using (var signedOut = await ana.Browser.CallAsync(HttpMethod.Post, ana.At("/sign-out")))
+            Assert.True((int)signedOut.StatusCode < 400, await signedOut.Content.ReadAsStringAsync(Suite.Token));
+        Assert.Equal(1, deployment.Edit("UPDATE sessions SET ended_at = NULL WHERE ended_at IS NOT NULL"));
+
+        ana.Browser.SetCookie("localhost", "__Host-postern", cookie);
+        using var refused = await ana.Browser.CallAsync(HttpMethod.Get, ana.At("/api/session"));
+
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        await deployment.HasEventAsync("SessionRefused");
+    }
+
+    [Fact]
+    public async Task Definition_OlderRevisionPutBack_IsNotUsedAndFailsVerification()
+    {
+        await using var deployment = await Deployment.StartAsync();
+        await Deployment.StopAsync(deployment.Node);
+        deployment.WriteConfig(tenant => tenant["Connections"]!["lakehouse"]!["DisplayName"] = "Renamed");
+        await deployment.StartNodeAsync();
+        using var ana = new Person(deployment, "ana");
+        await ana.EmbedAndConnectAsync();
+        await ana.FlightsAsync();
+
+        const string lakehouse = "kind = 2 AND name = 'lakehouse'";
+        deployment.Edit(
+            $"""
+            DELETE FROM definitions WHERE {lakehouse} AND revision = 2;
+            UPDATE definitions SET current_name = 'skyline/connection/lakehouse', superseded_at = NULL WHERE {lakehouse};
+            INSERT INTO changes (at, kind, tenant, entity_key) VALUES (0, 3, 'skyline', 'connection/lakehouse')
+            """);
+        await Suite.UntilAsync("the older revision is refused", TimeSpan.FromSeconds(10), async () =>
+        {
+            using var refused = await ana.QueryAsync();
+            return !refused.IsSuccessStatusCode && (await Problem.ReadAsync(refused)).Code == "definition-tampered";
+        });
+        await deployment.HasEventAsync("RowTampered", "older-revision");
+        var (code, output) = await deployment.RunAsync("audit", "verify");
+        Assert.True(code == 1 && output.Contains("connection/lakehouse is in force at revision 1", StringComparison.Ordinal), output);
+    }
+
+    [Fact]
     public async Task Audit_LeafEdited_FailsVerification()
     {
         await using var deployment = await Deployment.StartAsync();
@@ -163,6 +296,16 @@ public sealed class TamperTests
 
         var (code, output) = await deployment.RunAsync("audit", "verify");
         Assert.True(code == 1, output);
+    }
+
+    private static string Secret() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+
+    private static byte[] Hash(string secret) => SHA256.HashData(Encoding.ASCII.GetBytes(secret));
+
+    private static async Task<(int Status, string? Reason)> StatusAndReasonAsync(HttpResponseMessage response)
+    {
+        var problem = await Problem.ReadAsync(response);
+        return (problem.Status, problem.Reason);
     }
 
     private static void Redirect(Deployment deployment, string connection, string authority)

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -45,7 +44,7 @@ public sealed class OutboundTests
     [InlineData("2001:db8::1")]
     [InlineData("2002:7f00:1::1")]
     public void Address_OfASpecialKind_IsRefused(string address) =>
-        Assert.False(OutboundAddresses.Permits(IPAddress.Parse(address), OutboundReach.Public, []));
+        Assert.False(OutboundAddresses.Permits(IPAddress.Parse(address), OutboundReach.Public));
 
     [Theory]
     [InlineData("1.1.1.1")]
@@ -60,24 +59,92 @@ public sealed class OutboundTests
     [InlineData("2606:4700:4700::1111")]
     [InlineData("2a00:1450:4001:81b::200e")]
     public void Address_OfThePublicNetwork_IsPermitted(string address) =>
-        Assert.True(OutboundAddresses.Permits(IPAddress.Parse(address), OutboundReach.Public, []));
+        Assert.True(OutboundAddresses.Permits(IPAddress.Parse(address), OutboundReach.Public));
 
     [Fact]
     public void Reach_OfLoopback_OpensLoopbackAndNothingElse()
     {
         foreach (var own in new[] { "127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1" })
-            Assert.True(OutboundAddresses.Permits(IPAddress.Parse(own), OutboundReach.PublicAndLoopback, []));
+            Assert.True(OutboundAddresses.Permits(IPAddress.Parse(own), OutboundReach.PublicAndLoopback));
         foreach (var other in new[] { "0.0.0.0", "10.0.0.1", "169.254.169.254", "::", "fd00::1" })
-            Assert.False(OutboundAddresses.Permits(IPAddress.Parse(other), OutboundReach.PublicAndLoopback, []));
+            Assert.False(OutboundAddresses.Permits(IPAddress.Parse(other), OutboundReach.PublicAndLoopback));
     }
 
     [Fact]
     public void Network_ThatTheOperatorAllows_IsReachedButLoopbackIsNot()
     {
-        ImmutableArray<IPNetwork> allowed = [IPNetwork.Parse("10.1.0.0/16"), IPNetwork.Parse("127.0.0.0/8")];
-        Assert.True(OutboundAddresses.Permits(IPAddress.Parse("10.1.2.3"), OutboundReach.Public, allowed));
-        Assert.False(OutboundAddresses.Permits(IPAddress.Parse("10.2.0.1"), OutboundReach.Public, allowed));
-        Assert.False(OutboundAddresses.Permits(IPAddress.Parse("127.0.0.1"), OutboundReach.Public, allowed));
+        var reach = Networks("10.1.0.0/16", "127.0.0.0/8");
+        Assert.True(OutboundAddresses.Permits(IPAddress.Parse("10.1.2.3"), reach));
+        Assert.False(OutboundAddresses.Permits(IPAddress.Parse("10.2.0.1"), reach));
+        Assert.False(OutboundAddresses.Permits(IPAddress.Parse("127.0.0.1"), reach));
+    }
+
+    [Theory] // SSRF: the machine's own credentials
+    [InlineData("169.254.169.254")]
+    [InlineData("169.254.170.2")]
+    [InlineData("100.100.100.200")]
+    [InlineData("192.0.0.192")]
+    [InlineData("fe80::a9fe:a9fe")]
+    [InlineData("fd00:ec2::254")]
+    [InlineData("::ffff:169.254.169.254")]
+    public void MetadataAddress_InANetworkThatIsAllowed_IsRefusedAllTheSame(string address) =>
+        Assert.False(OutboundAddresses.Permits(IPAddress.Parse(address), Networks("0.0.0.0/0", "::/0", "100.64.0.0/10", "fc00::/7", "169.254.0.0/16", "fe80::/10")));
+
+    [Theory]
+    [InlineData("10.20.0.0/16", true)]
+    [InlineData("172.16.0.0/12", true)]
+    [InlineData("192.168.7.5/32", true)]
+    [InlineData("100.64.0.0/10", true)]
+    [InlineData("fd12:3456::/48", true)]
+    [InlineData("0.0.0.0/0", false)]
+    [InlineData("10.0.0.0/7", false)]
+    [InlineData("127.0.0.0/8", false)]
+    [InlineData("169.254.0.0/16", false)]
+    [InlineData("100.100.100.200/32", false)]
+    [InlineData("fd00:ec2::254/128", false)]
+    [InlineData("::/0", false)]
+    [InlineData("fe80::/10", false)]
+    [InlineData("8.8.8.0/24", false)]
+    public void Network_MayBeAllowed_OnlyWhereAllOfItIsPrivate(string network, bool may) =>
+        Assert.Equal(may, OutboundAddresses.MayBeAllowed(IPNetwork.Parse(network)));
+
+    [Fact]
+    public void Reach_OfOneConnection_OpensNothingForAnother()
+    {
+        var open = Settings("https://as.example", "10.1.0.0/16");
+        var sandbox = Settings("http://127.0.0.1:7310/oidc");
+        var other = Settings("https://as.example");
+
+        Assert.True(OutboundAddresses.Permits(IPAddress.Parse("10.1.2.3"), OutboundReach.Of(open)));
+        Assert.True(OutboundAddresses.Permits(IPAddress.Loopback, OutboundReach.Of(sandbox)));
+        foreach (var address in new[] { "10.1.2.3", "127.0.0.1" })
+            Assert.False(OutboundAddresses.Permits(IPAddress.Parse(address), OutboundReach.Of(other)));
+        Assert.False(OutboundAddresses.Permits(IPAddress.Loopback, OutboundReach.Of(open)));
+        Assert.False(OutboundAddresses.Permits(IPAddress.Parse("10.1.2.3"), OutboundReach.Of(sandbox)));
+    }
+
+    [Fact]
+    public void Platform_OnLoopback_OpensLoopbackForItsOwnConnectionOnly()
+    {
+        var near = Platform("http://127.0.0.1:7310");
+        var far = Platform("https://platform.example");
+
+        Assert.True(OutboundAddresses.Permits(IPAddress.Loopback, OutboundReach.Of(near)));
+        Assert.False(OutboundAddresses.Permits(IPAddress.Loopback, OutboundReach.Of(far)));
+        Assert.False(OutboundAddresses.Permits(IPAddress.Parse("10.1.2.3"), OutboundReach.Of(near)));
+        Assert.True(OutboundAddresses.Permits(IPAddress.Parse("10.1.2.3"), OutboundReach.Of(far with { AllowedNetworks = [IPNetwork.Parse("10.1.0.0/16")] })));
+    }
+
+    [Fact]
+    public async Task Pool_OfAPrivateNetwork_DoesNotServeAnotherReach()
+    {
+        using var outbound = new OutboundHttp(new OutboundOptions());
+
+        Assert.Same(outbound.Handler(Networks("10.1.0.0/16", "10.2.0.0/16")), outbound.Handler(Networks("10.2.0.0/16", "10.1.0.0/16")));
+        OutboundReach[] reaches = [OutboundReach.Public, OutboundReach.PublicAndLoopback, Networks("10.1.0.0/16"), Networks("10.1.0.0/17")];
+        Assert.Equal(reaches.Length, reaches.Select(outbound.Handler).Distinct().Count());
+        using var client = outbound.Client(Networks("10.1.0.0/16"), 1024, TimeSpan.FromSeconds(5));
+        await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(new Uri("http://127.0.0.1:9/"), TestContext.Current.CancellationToken));
     }
 
     [Theory] // attack 7: every spelling of an address that is ours
@@ -211,6 +278,19 @@ public sealed class OutboundTests
         Assert.Equal((UnavailableKind.Network, false), (lost.Kind, lost.MayHaveBeenReceived));
         Assert.Equal(0, requests);
     }
+
+    private static OutboundReach Networks(params string[] networks) => OutboundReach.Of([.. networks.Select(IPNetwork.Parse)]);
+
+    private static AuthorizationSettings Settings(string issuer, params string[] networks) =>
+        new("generic", issuer, "postern", null, ClientAuthentication.None, ["sql"])
+        {
+            AllowPlainHttpIssuerOnLoopback = true,
+            AllowedNetworks = [.. networks.Select(IPNetwork.Parse)],
+        };
+
+    private static Connection Platform(string endpoint) => new(
+        TenantId.Parse("acme"), ConnectionId.Parse("lake"), "Lake", "databricks", new Uri(endpoint), IdentityMode.User, IdentityMatch.Email,
+        Settings("https://as.example"), new ExecutionSettings("w", null, null));
 
     private static Exception Innermost(Exception error) => error.InnerException is { } inner ? Innermost(inner) : error;
 }

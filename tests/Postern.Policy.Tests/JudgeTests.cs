@@ -123,6 +123,20 @@ public sealed class JudgeTests
     }
 
     [Fact]
+    public void CanShowRows_WithoutTheAttributeOfAPolicy_IsFalse()
+    {
+        var query = Query(Service, IdentityMode.Service);
+        var partner = Portal(Service) with { Subject = Person(("state", ["TX"])) };
+
+        Assert.True(QueryPolicy.CanShowRows(partner, query, Service, [ByState]));
+        Assert.False(QueryPolicy.CanShowRows(Portal(Service), query, Service, [ByState]));
+        Assert.False(QueryPolicy.CanShowRows(partner with { Subject = Person(("state", [""])) }, query, Service, [ByState]));
+        Assert.False(QueryPolicy.CanShowRows(partner, query, Service, []));
+        Assert.False(QueryPolicy.CanShowRows(partner with { Connections = new HashSet<ConnectionId>() }, query, Service, [ByState]));
+        Assert.True(QueryPolicy.CanShowRows(Portal(Lakehouse), Query(Lakehouse), Lakehouse, [ByState]));
+    }
+
+    [Fact]
     public void FreeSql_PortalOnAConnectionThatAllowsIt_IsPermitted()
     {
         foreach (var connection in new[] { Lakehouse, Federated })

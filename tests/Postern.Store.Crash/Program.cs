@@ -35,6 +35,6 @@ async Task CommitAsync(string name)
 {
     var tenant = TenantId.Parse("acme");
     var result = await store.CommitAsync(
-        DefinitionChanges.Put(tenant, DefinitionKind.Policy, name, 0, "{}", [1]), new AuditEvent(EventKind.DefinitionChanged, tenant).With("name", name));
+        DefinitionChanges.Put(tenant, DefinitionKind.Policy, name, 0, 1, "{}", [1]), new AuditEvent(EventKind.DefinitionChanged, tenant).With("name", name));
     Console.WriteLine(result.Committed ? name : $"refused {name}");
 }

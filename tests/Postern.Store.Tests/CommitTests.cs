@@ -96,6 +96,25 @@ public abstract class CommitTests<TDatabase> : StoreSuite<TDatabase> where TData
         Assert.Empty(typeof(Upkeep).GetConstructors());
     }
 
+    [Fact]
+    public async Task Commit_WithAListenerThatThrows_IsCommittedAllTheSame()
+    {
+        await using var fixture = await StartAsync();
+        var node = fixture.AddNode("two", listener: new Thrower()).GetRequiredService<PosternStore>();
+        var grant = Given.NewGrant(fixture);
+
+        var result = await node.CommitAsync([GrantChanges.InsertActive(grant)], Given.Event(), [Given.Event(EventKind.GrantConfirmed)], Cancellation);
+
+        Assert.True(result.Committed);
+        Assert.NotNull(await fixture.Store.Grants.FindAsync(Given.Tenant, grant.Id, Cancellation));
+        Assert.Equal(2, await fixture.ScalarAsync<long>("SELECT COUNT(*) FROM event_leaves"));
+    }
+
+    private sealed class Thrower : IEventListener
+    {
+        public void On(AuditEvent committed) => throw new InvalidOperationException("A sink is full.");
+    }
+
     private sealed class Listener : IEventListener
     {
         public List<AuditEvent> Events { get; } = [];

@@ -125,7 +125,7 @@ public abstract class DefinitionAndOutboxTests<TDatabase> : StoreSuite<TDatabase
     }
 
     private static IReadOnlyList<Change> Put(long previous, string body) =>
-        DefinitionChanges.Put(Given.Tenant, DefinitionKind.Policy, "states", previous, body, [1]);
+        DefinitionChanges.Put(Given.Tenant, DefinitionKind.Policy, "states", previous, previous + 1, body, [1]);
 }
 
 public sealed class DefinitionAndOutboxTestsOnSqlite : DefinitionAndOutboxTests<Sqlite>;

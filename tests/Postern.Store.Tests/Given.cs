@@ -28,6 +28,7 @@ internal static class Given
         ConnectionDigest = new byte[32],
         DefinitionRevision = 1,
         AbsoluteEndAt = fixture.Now.AddDays(90),
+        Mac = [1],
     };
 
     public static async Task<GrantRow> ActiveGrantAsync(StoreFixture fixture, SubjectKey? subject = null)
@@ -44,15 +45,17 @@ internal static class Given
     {
         await fixture.Store.MustAsync([SessionChanges.Create(NewSession(fixture))], EventKind.SignedIn);
         await fixture.Store.MustAsync(
-            DefinitionChanges.Put(Tenant, DefinitionKind.Connection, Connection.Value, 0, "{}", [1]), EventKind.DefinitionChanged);
+            DefinitionChanges.Put(Tenant, DefinitionKind.Connection, Connection.Value, 0, 1, "{}", [1]), EventKind.DefinitionChanged);
     }
 
     public static NewQueryRun Run(StoreFixture fixture, GrantRow grant) => new(
-        new(fixture.Chance.NewId()), Ana, Session, Connection, grant.Id, grant.Generation, SecretHash.Of("SELECT 1"), 1, "one", Guid.Empty);
+        new(fixture.Chance.NewId()), Ana, Session, Connection, grant.Id, grant.Generation, SecretHash.Of("SELECT 1"), 1, "one", Guid.Empty)
+    { GrantMac = grant.Mac };
 
     public static PendingConnectRow NewConnect(StoreFixture fixture, string handle) => new(
         fixture.Chance.NewId(), Ana, "{}", Connection, Session, SessionKind.Frame, "https://host.example", "Skyline",
-        SecretHash.Of(handle), [1, 2], "https://issuer.example", "https://gateway.example/oauth/callback", fixture.Now.AddMinutes(10));
+        SecretHash.Of(handle), [1, 2], "https://issuer.example", "https://gateway.example/oauth/callback", fixture.Now.AddMinutes(10))
+    { Mac = [1] };
 
     public static async Task MustAsync(this PosternStore store, IReadOnlyList<Change> changes, EventKind kind = EventKind.TokensIssued)
     {

@@ -50,7 +50,7 @@ public abstract class GrantTests<TDatabase> : StoreSuite<TDatabase> where TDatab
         await using var fixture = await StartAsync();
         var grant = Given.NewGrant(fixture);
         await fixture.Store.MustAsync([GrantChanges.InsertUnconfirmed(grant, Given.Confirmation, TimeSpan.FromMinutes(5))]);
-        var confirm = GrantChanges.Confirm(Given.Tenant, grant.Id, Given.Session, Given.Confirmation);
+        var confirm = GrantChanges.Confirm(Given.Tenant, grant.Id, Given.Session, Given.Confirmation, [2]);
 
         await fixture.Store.MustAsync([confirm]);
 
@@ -66,13 +66,13 @@ public abstract class GrantTests<TDatabase> : StoreSuite<TDatabase> where TDatab
         await fixture.Store.MustAsync([GrantChanges.InsertUnconfirmed(grant, Given.Confirmation, TimeSpan.FromMinutes(5))]);
 
         await fixture.Store.RefuseAsync("grant-confirm",
-            [GrantChanges.Confirm(Given.Tenant, grant.Id, SecretHash.Of("mallory's session"), Given.Confirmation)]);
+            [GrantChanges.Confirm(Given.Tenant, grant.Id, SecretHash.Of("mallory's session"), Given.Confirmation, [2])]);
         await fixture.Store.RefuseAsync("grant-confirm",
-            [GrantChanges.Confirm(Given.Tenant, grant.Id, Given.Session, SecretHash.Of("a guess"))]);
+            [GrantChanges.Confirm(Given.Tenant, grant.Id, Given.Session, SecretHash.Of("a guess"), [2])]);
         await fixture.Store.RefuseAsync("grant-abandon", [GrantChanges.Abandon(Given.Tenant, grant.Id)]);
         fixture.Clock.Advance(TimeSpan.FromMinutes(5));
         await fixture.Store.RefuseAsync("grant-confirm",
-            [GrantChanges.Confirm(Given.Tenant, grant.Id, Given.Session, Given.Confirmation)]);
+            [GrantChanges.Confirm(Given.Tenant, grant.Id, Given.Session, Given.Confirmation, [2])]);
 
         var late = Assert.Single(await fixture.Store.Grants.UnconfirmedPastDeadlineAsync(10, Cancellation));
         await fixture.Store.MustAsync([GrantChanges.Abandon(Given.Tenant, late.Id)]);
@@ -86,7 +86,7 @@ public abstract class GrantTests<TDatabase> : StoreSuite<TDatabase> where TDatab
         var old = await Given.ActiveGrantAsync(fixture);
         var grant = Given.NewGrant(fixture);
         await fixture.Store.MustAsync([GrantChanges.InsertUnconfirmed(grant, Given.Confirmation, TimeSpan.FromMinutes(5))]);
-        var confirm = GrantChanges.Confirm(Given.Tenant, grant.Id, Given.Session, Given.Confirmation);
+        var confirm = GrantChanges.Confirm(Given.Tenant, grant.Id, Given.Session, Given.Confirmation, [2]);
 
         await fixture.Store.RefuseAsync("grant-confirm", [confirm]);
         await fixture.Store.MustAsync([GrantChanges.Replace(Given.Tenant, old.Id), confirm]);

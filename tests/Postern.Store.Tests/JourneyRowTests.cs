@@ -21,16 +21,21 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
         Assert.Null(await fixture.Store.Sessions.FindAsync(TenantId.Parse("other"), session.Id, Cancellation));
 
         fixture.Clock.Advance(TimeSpan.FromMinutes(59));
-        Assert.True((await fixture.Store.UpkeepAsync(SessionChanges.Touch(Given.Tenant, session.Id, TimeSpan.FromHours(1)), Cancellation)).Committed);
-        Assert.Equal(fixture.Now.AddHours(1), (await fixture.Store.Sessions.FindAsync(Given.Tenant, session.Id, Cancellation))!.IdleExpiresAt);
-        await fixture.Store.UpkeepAsync(SessionChanges.Touch(Given.Tenant, session.Id, TimeSpan.FromDays(9)), Cancellation);
-        Assert.Equal(session.AbsoluteExpiresAt, (await fixture.Store.Sessions.FindAsync(Given.Tenant, session.Id, Cancellation))!.IdleExpiresAt);
+        Assert.True((await fixture.Store.UpkeepAsync(SessionChanges.Touch(session, fixture.Now.AddHours(1), [7]), Cancellation)).Committed);
+        var touched = (await fixture.Store.Sessions.FindAsync(Given.Tenant, session.Id, Cancellation))!;
+        Assert.Equal(fixture.Now.AddHours(1), touched.IdleExpiresAt);
+        Assert.Equal([7], touched.Mac);
+        // Not from what was read before somebody else's touch, and never beyond its end.
+        Assert.False((await fixture.Store.UpkeepAsync(SessionChanges.Touch(session, fixture.Now.AddHours(2), [8]), Cancellation)).Committed);
+        Assert.False((await fixture.Store.UpkeepAsync(SessionChanges.Touch(touched, fixture.Now.AddDays(9), [8]), Cancellation)).Committed);
 
         await fixture.Store.MustAsync([SessionChanges.End(Given.Tenant, session.Id)], EventKind.SignedOut);
-        Assert.False((await fixture.Store.Sessions.FindAsync(Given.Tenant, session.Id, Cancellation))!.IsLive(fixture.Now));
+        var ended = (await fixture.Store.Sessions.FindAsync(Given.Tenant, session.Id, Cancellation))!;
+        Assert.False(ended.IsLive(fixture.Now));
+        Assert.Null(ended.Mac);
         await fixture.Store.RefuseAsync("session-end", [SessionChanges.End(Given.Tenant, session.Id)]);
-        var touched = await fixture.Store.UpkeepAsync(SessionChanges.Touch(Given.Tenant, session.Id, TimeSpan.FromHours(1)), Cancellation);
-        Assert.Equal(CommitResult.RefusedBy("session-touch"), touched);
+        var late = await fixture.Store.UpkeepAsync(SessionChanges.Touch(touched, fixture.Now.AddHours(2), [9]), Cancellation);
+        Assert.Equal(CommitResult.RefusedBy("session-touch"), late);
     }
 
     [Fact]
@@ -86,18 +91,23 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
         var (state, binding) = (SecretHash.Of("state"), SecretHash.Of("binding"));
         await fixture.Store.MustAsync([ConnectChanges.Begin(connect)], EventKind.ConnectBegun);
         var read = await fixture.Store.Connects.FindByHandleAsync(connect.Handle, Cancellation);
-        Assert.Equal(connect with { Sealed = read!.Sealed }, read);
+        Assert.Equal(connect with { Sealed = read!.Sealed, Mac = read.Mac }, read);
+        Assert.Equal([1], read.Mac);
 
-        var redirect = ConnectChanges.Redirect(connect.Handle, state, binding, [9]);
+        var redirect = ConnectChanges.Redirect(
+            connect with { RedirectUri = connect.RedirectUri + "/lakehouse", State = state, Binding = binding, Sealed = [9], Mac = [2] });
         await fixture.Store.MustAsync([redirect], EventKind.ConnectRedirected);
         await fixture.Store.RefuseAsync("connect-redirect", [redirect]);
 
         read = await fixture.Store.Connects.FindByStateAsync(state, Cancellation);
         Assert.Equal((ConnectStage.Redirected, binding), (read!.Stage, read.Binding!.Value));
+        Assert.Equal("https://gateway.example/oauth/callback/lakehouse", read.RedirectUri);
         Assert.Equal([9], read.Sealed);
+        Assert.Equal([2], read.Mac);
         Assert.False((await fixture.Store.UpkeepAsync(ConnectChanges.Use(state, SecretHash.Of("another browser")), Cancellation)).Committed);
         var uses = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => fixture.Store.UpkeepAsync(ConnectChanges.Use(state, binding), Cancellation)));
         Assert.Single(uses, use => use.Committed);
+        Assert.Null((await fixture.Store.Connects.FindByStateAsync(state, Cancellation))!.Mac);
         await fixture.Store.RefuseAsync("connect-fail", [ConnectChanges.Fail(Given.Tenant, connect.Id)]);
     }
 
@@ -110,8 +120,8 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
         await fixture.Store.MustAsync([ConnectChanges.Begin(failed), ConnectChanges.Begin(late)]);
         await fixture.Store.MustAsync([ConnectChanges.Fail(Given.Tenant, failed.Id)], EventKind.ConnectRefused);
 
-        await fixture.Store.RefuseAsync("connect-redirect", [ConnectChanges.Redirect(failed.Handle, SecretHash.Of("s1"), SecretHash.Of("b"), [])]);
-        await fixture.Store.MustAsync([ConnectChanges.Redirect(late.Handle, SecretHash.Of("s2"), SecretHash.Of("b"), [])]);
+        await fixture.Store.RefuseAsync("connect-redirect", [ConnectChanges.Redirect(failed with { State = SecretHash.Of("s1"), Binding = SecretHash.Of("b") })]);
+        await fixture.Store.MustAsync([ConnectChanges.Redirect(late with { State = SecretHash.Of("s2"), Binding = SecretHash.Of("b") })]);
         fixture.Clock.Advance(TimeSpan.FromMinutes(10));
         Assert.False((await fixture.Store.UpkeepAsync(ConnectChanges.Use(SecretHash.Of("s2"), SecretHash.Of("b")), Cancellation)).Committed);
     }
@@ -145,7 +155,9 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
         await using var fixture = await StartAsync();
         var code = NewCode(fixture);
         await fixture.Store.MustAsync([EmbedCodeChanges.Issue(code)], EventKind.EmbedCodeIssued);
-        Assert.Equal(code, await fixture.Store.EmbedCodes.FindAsync(Given.Tenant, code.Code, Cancellation));
+        var read = await fixture.Store.EmbedCodes.FindAsync(Given.Tenant, code.Code, Cancellation);
+        Assert.Equal(code with { Mac = read!.Mac }, read);
+        Assert.Equal([1], read.Mac);
 
         await fixture.Store.RefuseAsync("embed-code-redeem", [EmbedCodeChanges.Redeem(Given.Tenant, code.Code, "another challenge")]);
         var redeem = EmbedCodeChanges.Redeem(Given.Tenant, code.Code, code.Challenge);
@@ -153,6 +165,7 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
             [redeem, SessionChanges.Create(Given.NewSession(fixture, secret: $"frame {i}"))], Given.Event(EventKind.FrameOpened), null, Cancellation)));
 
         Assert.Single(results, r => r.Committed);
+        Assert.Null((await fixture.Store.EmbedCodes.FindAsync(Given.Tenant, code.Code, Cancellation))!.Mac);
         Assert.Equal(1, await fixture.ScalarAsync<long>("SELECT COUNT(*) FROM sessions"));
     }
 
@@ -195,7 +208,8 @@ public abstract class JourneyRowTests<TDatabase> : StoreSuite<TDatabase> where T
     }
 
     private static EmbedCodeRow NewCode(StoreFixture fixture) => new(
-        SecretHash.Of("code"), Given.Ana, "skyline", "{}", WorkbookId.Parse("sales"), "https://host.example", "challenge", fixture.Now.AddSeconds(60));
+        SecretHash.Of("code"), Given.Ana, "skyline", "{}", WorkbookId.Parse("sales"), "https://host.example", "challenge", fixture.Now.AddSeconds(60))
+    { Mac = [1] };
 }
 
 public sealed class JourneyRowTestsOnSqlite : JourneyRowTests<Sqlite>;

@@ -14,7 +14,7 @@ public abstract class QueryRunTests<TDatabase> : StoreSuite<TDatabase> where TDa
         await fixture.Store.MustAsync([QueryRunChanges.Start(run), GrantChanges.TouchUsed(Given.Tenant, grant.Id)], EventKind.QueryStarted);
 
         var open = Assert.Single(await fixture.Store.QueryRuns.OpenByGrantAsync(Given.Tenant, grant.Id, Cancellation));
-        Assert.Equal(run, open.Run);
+        Assert.Equal(run with { GrantMac = null }, open.Run);
         Assert.Equal(fixture.Now, open.StartedAt);
         var finish = QueryRunChanges.Finish(Given.Tenant, run.Id, "finished", 7, 512, "statement-1");
         await fixture.Store.MustAsync([finish], EventKind.QueryFinished);
@@ -82,10 +82,38 @@ public abstract class QueryRunTests<TDatabase> : StoreSuite<TDatabase> where TDa
         await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
         await fixture.Store.MustAsync(
-            DefinitionChanges.Put(Given.Tenant, DefinitionKind.Connection, Given.Connection.Value, 1, "{}", [2]), EventKind.DefinitionChanged);
+            DefinitionChanges.Put(Given.Tenant, DefinitionKind.Connection, Given.Connection.Value, 1, 2, "{}", [2]), EventKind.DefinitionChanged);
 
         await AssertRefusedAsync(fixture, Given.Run(fixture, grant));
         await fixture.Store.MustAsync([QueryRunChanges.Start(Given.Run(fixture, grant) with { DefinitionRevision = 2 })]);
+    }
+
+    [Fact]
+    public async Task Start_PolicyChangedOrAddedSinceItWasJudged_IsRefused()
+    {
+        await using var fixture = await StartAsync();
+        var grant = await ReadyAsync(fixture);
+        var judged = Given.Run(fixture, grant) with { PolicyRevisions = 1 };
+        await AssertRefusedAsync(fixture, judged);
+        await fixture.Store.MustAsync(DefinitionChanges.Put(Given.Tenant, DefinitionKind.Policy, "states", 0, 1, "{}", [1]), EventKind.DefinitionChanged);
+        await fixture.Store.MustAsync([QueryRunChanges.Start(judged)]);
+
+        await fixture.Store.MustAsync(DefinitionChanges.Put(Given.Tenant, DefinitionKind.Policy, "states", 1, 2, "{ }", [1]), EventKind.DefinitionChanged);
+        await AssertRefusedAsync(fixture, Given.Run(fixture, grant) with { PolicyRevisions = 1 });
+        await fixture.Store.MustAsync(DefinitionChanges.Put(Given.Tenant, DefinitionKind.Policy, "more", 0, 1, "{}", [1]), EventKind.DefinitionChanged);
+        await AssertRefusedAsync(fixture, Given.Run(fixture, grant) with { PolicyRevisions = 2 });
+        await fixture.Store.MustAsync([QueryRunChanges.Start(Given.Run(fixture, grant) with { PolicyRevisions = 3 })]);
+        await fixture.Store.MustAsync([QueryRunChanges.Start(Given.Run(fixture, grant))]);
+    }
+
+    [Fact]
+    public async Task Start_GrantUnderAnotherMacThanTheCheckedOne_IsRefused()
+    {
+        await using var fixture = await StartAsync();
+        var grant = await ReadyAsync(fixture);
+
+        await AssertRefusedAsync(fixture, Given.Run(fixture, grant) with { GrantMac = [9] });
+        await AssertRefusedAsync(fixture, Given.Run(fixture, grant) with { GrantMac = null });
     }
 
     [Fact]

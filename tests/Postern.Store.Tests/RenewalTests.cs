@@ -34,7 +34,7 @@ public abstract class RenewalTests<TDatabase> : StoreSuite<TDatabase> where TDat
         await fixture.Store.MustAsync([RenewalChanges.MarkSending(Given.Tenant, seen.Id, fence, SendFor)]);
         var pair = Given.Pair(fixture.Now.AddHours(1), "2") with { Scopes = "sql" };
 
-        await fixture.Store.MustAsync([RenewalChanges.StoreRenewed(Given.Tenant, seen.Id, fence, 2, pair)]);
+        await fixture.Store.MustAsync([RenewalChanges.StoreRenewed(Given.Tenant, seen.Id, fence, 2, pair, [2])]);
 
         var row = await fixture.GrantAsync(seen.Id);
         Assert.Equal((2, RenewalState.Idle, "sql", 0), (row.Generation, row.Renewal, row.Scopes, row.RenewalAttempts));
@@ -83,7 +83,7 @@ public abstract class RenewalTests<TDatabase> : StoreSuite<TDatabase> where TDat
         await fixture.Store.MustAsync([GrantChanges.Revoke(Given.Tenant, seen.Id)]);
 
         await fixture.Store.RefuseAsync("renewal-store",
-            [RenewalChanges.StoreRenewed(Given.Tenant, seen.Id, fence, 2, Given.Pair(fixture.Now))]);
+            [RenewalChanges.StoreRenewed(Given.Tenant, seen.Id, fence, 2, Given.Pair(fixture.Now), [2])]);
 
         Assert.Null((await fixture.GrantAsync(seen.Id)).AccessSealed);
     }
@@ -101,7 +101,7 @@ public abstract class RenewalTests<TDatabase> : StoreSuite<TDatabase> where TDat
         await fixture.Store.RefuseAsync("renewal-claim", [RenewalChanges.Claim(uncertain, "two", ClaimFor)]);
         await fixture.Store.MustAsync([RenewalChanges.TakeOverUncertain(uncertain, "two", ClaimFor)]);
         await fixture.Store.RefuseAsync("renewal-store",
-            [RenewalChanges.StoreRenewed(Given.Tenant, seen.Id, late, 2, Given.Pair(fixture.Now))]);
+            [RenewalChanges.StoreRenewed(Given.Tenant, seen.Id, late, 2, Given.Pair(fixture.Now), [2])]);
         await fixture.Store.MustAsync([RenewalChanges.MarkSending(Given.Tenant, seen.Id, late + 1, SendFor)]);
         fixture.Clock.Advance(SendFor);
 
@@ -124,7 +124,7 @@ public abstract class RenewalTests<TDatabase> : StoreSuite<TDatabase> where TDat
         var row = await fixture.GrantAsync(seen.Id);
         Assert.Equal((GrantState.Active, ReconnectReason.Uncertain, RenewalState.Idle), (row.State, row.Reason, row.Renewal));
         await fixture.Store.RefuseAsync("renewal-store",
-            [RenewalChanges.StoreRenewed(Given.Tenant, seen.Id, fence, 2, Given.Pair(fixture.Now))]);
+            [RenewalChanges.StoreRenewed(Given.Tenant, seen.Id, fence, 2, Given.Pair(fixture.Now), [2])]);
         await fixture.Store.RefuseAsync("renewal-claim", [RenewalChanges.Claim(row, "two", ClaimFor)]);
         Assert.Empty(await fixture.Store.Grants.EndedUncertainAsync(10, Cancellation));
         fixture.Clock.SetUtcNow(row.AccessExpiresAt!.Value);
@@ -204,15 +204,15 @@ public abstract class RenewalTests<TDatabase> : StoreSuite<TDatabase> where TDat
         await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var usedWithin = TimeSpan.FromHours(1);
-        Assert.Empty(await fixture.Store.Grants.DueForRenewalAsync(usedWithin, 10, Cancellation));
+        Assert.Empty(await fixture.Store.Grants.DueForRenewalAsync(usedWithin, null, 10, Cancellation));
 
         fixture.Clock.SetUtcNow(seen.RenewalDueAt!.Value);
-        Assert.Equal(seen.Id, Assert.Single(await fixture.Store.Grants.DueForRenewalAsync(usedWithin, 10, Cancellation)).Id);
+        Assert.Equal(seen.Id, Assert.Single(await fixture.Store.Grants.DueForRenewalAsync(usedWithin, null, 10, Cancellation)).Id);
         fixture.Clock.Advance(TimeSpan.FromMinutes(30));
-        Assert.Empty(await fixture.Store.Grants.DueForRenewalAsync(usedWithin, 10, Cancellation));
+        Assert.Empty(await fixture.Store.Grants.DueForRenewalAsync(usedWithin, null, 10, Cancellation));
 
         Assert.True((await fixture.Store.UpkeepAsync(GrantChanges.TouchUsed(Given.Tenant, seen.Id), Cancellation)).Committed);
-        Assert.Single(await fixture.Store.Grants.DueForRenewalAsync(usedWithin, 10, Cancellation));
+        Assert.Single(await fixture.Store.Grants.DueForRenewalAsync(usedWithin, null, 10, Cancellation));
     }
 
     private static async Task<long> ClaimAsync(StoreFixture fixture, GrantRow seen, string node = "one")

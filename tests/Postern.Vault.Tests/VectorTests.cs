@@ -27,7 +27,6 @@ public sealed class VectorTests
         ["refresh token"] = RecordContexts.RefreshToken(World.Grant, Ana, World.Lake, int.MaxValue, Digest),
         ["pending connect"] = RecordContexts.PendingConnect("pending-1", Ana, World.Lake, Digest),
         ["sign-in"] = RecordContexts.SignIn(World.Acme, "pending-2", "https://idp.example"),
-        ["pending revocation"] = RecordContexts.PendingRevocation("revocation-1", Ana, World.Lake, 3, Digest),
         ["client secret"] = RecordContexts.ClientSecret(World.Acme, World.Lake, 0, Digest),
         ["extension, not ASCII"] = RecordContexts.Extension(World.Acme, "note", "notes", "Zoë-雪-🔑"),
         ["extension, empty plaintext"] = RecordContexts.Extension(World.Acme, "note", "notes", "empty", -1),

@@ -177,7 +177,7 @@ public sealed class DatabricksRunTests
         var bench = await Bench.StartAsync();
         await bench.DisposeAsync();
         using var http = new HttpMessageInvoker(new SocketsHttpHandler());
-        var driver = new Databricks.DatabricksDriver(http, TimeProvider.System, new SystemChance(), Bench.Quick, new RecordingLog());
+        var driver = new Databricks.DatabricksDriver(_ => http, TimeProvider.System, new SystemChance(), Bench.Quick, new RecordingLog());
         var outcome = await driver.RunAsync(bench.Statement(), new FakeBearers(), default);
         Assert.Equal((RefusalKind.PlatformUnavailable, "unreachable"), (outcome.Refusal!.Kind, outcome.Refusal.Code));
     }

@@ -50,7 +50,7 @@ public sealed class DatabricksWhoAmITests
         using var http = new HttpMessageInvoker(new SocketsHttpHandler());
         await using var services = new ServiceCollection()
             .AddSingleton(TimeProvider.System).AddSingleton<IChance, SystemChance>().AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
-            .AddWarehouse(_ => http).BuildServiceProvider();
+            .AddWarehouse((_, _) => http).BuildServiceProvider();
         var registry = services.GetRequiredService<DriverRegistry>();
         Assert.True(registry.Find(bench.Connection).TryGet(out var driver, out _));
         Assert.IsType<DatabricksDriver>(driver);

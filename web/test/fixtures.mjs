@@ -9,7 +9,7 @@ export const workbook = {
   title: "Flight delays",
   connection: "lakehouse",
   controls: {
-    period: { type: "date_range", label: "Period", default: { from: "2001-01-01", to: "2001-07-01" }, min: "2001-01-01", max: "2001-07-02" },
+    period: { type: "date_range", label: "Period", default: { from: "2001-01-01", to: "2001-07-01" }, min: "2001-01-01", max: "2001-07-01" },
     states: { type: "string", many: true, maxItems: 3, label: "Origin state", options: { query: "states", value: "state" } },
     min_delay: { type: "int", min: -60, max: 1440, default: 15, label: "At least minutes late" },
     grain: { type: "choice", label: "Grain", default: "month", choices: [{ key: "day", label: "Day" }, { key: "week", label: "Week" }, { key: "month", label: "Month" }] },

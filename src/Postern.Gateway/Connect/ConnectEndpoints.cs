@@ -21,6 +21,7 @@ internal static class ConnectEndpoints
     {
         app.MapGet("/connect", (HttpContext context, Shell shell) => shell.Connect(context));
         app.MapGet(CallbackPath, CallbackAsync);
+        app.MapGet(CallbackPath + "/{connection}", CallbackAsync);
 
         var api = app.MapGroup("").AddEndpointFilter<SameOriginFilter>();
         api.MapPost("/api/connects", BeginAsync);
@@ -63,7 +64,9 @@ internal static class ConnectEndpoints
         if (!CallbackParameters.Parse(context.Request.QueryString.Value ?? "").TryGet(out var parameters, out var malformed))
             return shell.ConnectFailed(context, malformed);
         var binding = Cookies.TakeBinding(context, ConnectDesk.BindingName(parameters));
-        var completed = await flow.CompleteAsync(TenantGate.Of(context), parameters, binding, RedirectUri(context), context.RequestAborted);
+        // Where it came in is part of what is judged: a server without iss is told from others by its own path (RFC 9700 section 4.4.2.2).
+        var receivedAt = TenantGate.Origin(context) + context.Request.Path.Value;
+        var completed = await flow.CompleteAsync(TenantGate.Of(context), parameters, binding, receivedAt, context.RequestAborted);
         return completed.TryGet(out var result, out var refused) ? shell.ConnectReady(context, result) : shell.ConnectFailed(context, refused);
     }
 
@@ -73,7 +76,7 @@ internal static class ConnectEndpoints
             return Problems.From(nobody);
         var confirmed = await flow.ConfirmAsync(session, body.Confirmation ?? "", context.RequestAborted);
         return confirmed.TryGet(out var grant, out var refused)
-            ? Results.Json(new ConfirmedBody(id, grant.Connection.Value, "connected", grant.Principal.Name), GatewayJson.Default.ConfirmedBody)
+            ? Results.Json(new ConfirmedBody(id, grant.Connection.Value, "connected", grant.Principal.Shown), GatewayJson.Default.ConfirmedBody)
             : Problems.From(refused);
     }
 

@@ -92,7 +92,7 @@ internal sealed class ConnectFlow(GrantDesk desk, DriverRegistry drivers)
             // 5
             var kept = await desk.Connects.KeepAsync(fresh, principal, cancellation);
             return kept.TryGet(out var grant, out var conflict)
-                ? new ConnectResult(grant.Connect, $"{grant.Grant}.{Cookies.Value(grant.Confirmation)}", fresh.Connection.DisplayName, principal.Name)
+                ? new ConnectResult(grant.Connect, $"{grant.Grant}.{Cookies.Value(grant.Confirmation)}", fresh.Connection.DisplayName, principal.Shown)
                 : conflict;
         }
     }

@@ -76,7 +76,7 @@ internal static class PortalEndpoints
                 GrantState.Reconnect => "reconnect",
                 _ => revocation?.Status == RevocationStatus.Pending && canRevoke ? "revoking" : "revoked",
             },
-            row.Principal.Name,
+            row.Principal.Shown,
             ScopeBody.Of(grant.Scopes, grant.Profile),
             row.ConfirmedAt ?? row.CreatedAt,
             row.LastUsedAt,

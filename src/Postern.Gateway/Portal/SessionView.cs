@@ -1,11 +1,13 @@
 using Microsoft.AspNetCore.Http;
 using Postern.Gateway.Connect;
 using Postern.Gateway.Http;
+using Postern.Gateway.Sessions;
 using Postern.Gateway.Tenants;
 using Postern.Gateway.Workbooks;
 using Postern.Grants;
 using Postern.Grants.Sessions;
 using Postern.Model;
+using Postern.Policy;
 
 namespace Postern.Gateway.Portal;
 
@@ -33,8 +35,23 @@ internal sealed class SessionView(GrantDesk desk, PublishedWorkbooks workbooks, 
             new(tenant.Id.Value, tenant.DisplayName),
             session.Workbook?.Value,
             [.. connections],
-            session.Kind == SessionKind.Frame ? [] : [.. catalog.Of(tenant.Id).Select(one => new SessionBody.WorkbookPart(one.Id.Value, one.Title))],
+            session.Kind == SessionKind.Frame ? [] : await WorkbooksAsync(context, session, catalog),
             (long)Math.Max(0, expires.TotalSeconds));
+    }
+
+    /// <summary>Those that can show this person something: reachable, still published rightly, and not filtered to nothing for want of an attribute.</summary>
+    private async Task<SessionBody.WorkbookPart[]> WorkbooksAsync(HttpContext context, Session session, WorkbookCatalog catalog)
+    {
+        var (tenant, viewer) = (TenantGate.Of(context).Id, SessionGate.ViewerOf(context, session));
+        var policies = await PolicyRows.CurrentAsync(desk.Definitions, tenant, context.RequestAborted);
+        var listed = new List<SessionBody.WorkbookPart>();
+        foreach (var workbook in catalog.Of(tenant))
+        {
+            if ((await desk.Definitions.ConnectionAsync(tenant, workbook.Connection, context.RequestAborted)).TryGet(out var connection, out _)
+                && workbook.Queries.Any(query => QueryPolicy.CanShowRows(viewer, workbook.ForPolicy(query.Name), connection, policies)))
+                listed.Add(new(workbook.Id.Value, workbook.Title));
+        }
+        return [.. listed];
     }
 
     private async Task<ConnectionBody> OfAsync(SubjectKey subject, Connection connection, CancellationToken cancellation)
@@ -50,10 +67,11 @@ internal sealed class SessionView(GrantDesk desk, PublishedWorkbooks workbooks, 
             connection.DisplayName,
             connection.Platform,
             "user",
-            active ? "connected" : grant is null ? "not-connected" : "reconnect",
+            // A permission that was taken back is none; one that ended by itself asks to be renewed.
+            active ? "connected" : grant is null or { Row.State: GrantState.Revoked } ? "not-connected" : "reconnect",
             active || grant is null ? null : Problems.Reason(grant.Row.State == GrantState.Revoked ? ReconnectReason.Revoked : grant.Row.Reason),
             profile?.CanRevoke ?? false,
-            active ? grant!.Row.Principal.Name : null,
+            active ? grant!.Row.Principal.Shown : null,
             active ? ScopeBody.Of(grant!.Scopes, profile) : null,
             active ? grant!.Row.AccessExpiresAt : null);
     }

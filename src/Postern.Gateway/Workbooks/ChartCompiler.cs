@@ -91,6 +91,13 @@ public sealed class ChartCompiler : IDisposable
             spec.TryAdd("height", DefaultHeight);
             spec.TryAdd("autosize", new JsonObject { ["type"] = "fit", ["contains"] = "padding" });
         }
+        // Of crowded names on an axis some are left out rather than printed over one another; the author may decide otherwise.
+        if (spec.TryAdd("config", new JsonObject()) || spec["config"] is JsonObject)
+        {
+            var config = spec["config"]!.AsObject();
+            config.TryAdd("axisDiscrete", new JsonObject { ["labelOverlap"] = "greedy" });
+            config.TryAdd("axisBand", new JsonObject { ["labelOverlap"] = "greedy" });
+        }
         return spec;
     }
 

@@ -18,6 +18,7 @@ public sealed class ConnectDesk
     private const int BindingNameLength = 12;
     private readonly PosternStore store;
     private readonly TokenVault vault;
+    private readonly RowMacs macs;
     private readonly OAuthClient oauth;
     private readonly DefinitionBook definitions;
     private readonly TokenSealer sealer;
@@ -26,10 +27,12 @@ public sealed class ConnectDesk
     private readonly GrantOptions options;
 
     internal ConnectDesk(
-        PosternStore store, TokenVault vault, OAuthClient oauth, DefinitionBook definitions, TokenSealer sealer, SteadyClock clock, IChance chance, GrantOptions options)
+        PosternStore store, TokenVault vault, RowMacs macs, OAuthClient oauth, DefinitionBook definitions, TokenSealer sealer, SteadyClock clock, IChance chance,
+        GrantOptions options)
     {
         this.store = store;
         this.vault = vault;
+        this.macs = macs;
         this.oauth = oauth;
         this.definitions = definitions;
         this.sealer = sealer;
@@ -39,6 +42,7 @@ public sealed class ConnectDesk
     }
 
     /// <summary>Writes a pending connect for the session that asks. At most eight at once for one session.</summary>
+    /// <param name="redirectUri">The tenant's redirect URI; where the server sends no <c>iss</c>, it becomes the connection's own.</param>
     public async Task<Outcome<BegunConnect>> BeginAsync(
         PermittedConnect permitted, Session session, string? hostDisplay, string redirectUri, CancellationToken cancellation)
     {
@@ -48,6 +52,7 @@ public sealed class ConnectDesk
         var row = new PendingConnectRow(
             chance.NewId(), permitted.Subject.Key, AttributesJson.Write(permitted.Subject.Attributes), connection.Id, session.Id, session.Kind,
             session.Origin, hostDisplay, SecretHash.Of(handle.Reveal()), [], connection.Authorization.Issuer, redirectUri, now + options.ConnectWithin);
+        row = row with { Mac = await macs.OfAsync(row, cancellation) };
         var result = await store.CommitAsync([ConnectChanges.Begin(row)], Event(EventKind.ConnectBegun, row), null, cancellation);
         return result.Committed
             ? new BegunConnect(row.Id, handle)
@@ -82,7 +87,8 @@ public sealed class ConnectDesk
         var known = await oauth.Metadata.GetAsync(connection.Authorization, cancellation);
         if (!known.TryGet(out var metadata, out var noMetadata))
             return noMetadata;
-        var begun = await oauth.Authorizations.BeginAsync(connection.Authorization, metadata, row.RedirectUri, cancellation);
+        var redirectUri = RedirectUriOf(row.RedirectUri, connection.Id, metadata);
+        var begun = await oauth.Authorizations.BeginAsync(connection.Authorization, metadata, redirectUri, cancellation);
         if (!begun.TryGet(out var request, out var refused))
             return refused;
 
@@ -90,15 +96,37 @@ public sealed class ConnectDesk
         var state = StateHash(request.Pending.StateDigest);
         var binding = chance.NewSecret();
         var record = await vault.SealAsync(Context(row, connection), secret, cancellation);
+        var redirected = row with
+        {
+            Stage = ConnectStage.Redirected,
+            RedirectUri = redirectUri,
+            State = state,
+            Binding = SecretHash.Of(binding.Reveal()),
+            Sealed = record,
+        };
+        redirected = redirected with { Mac = await macs.OfAsync(redirected, cancellation) };
         List<AuditEvent> accepted = connection.Agreement is null ? [] :
             [Event(EventKind.AgreementAccepted, row).With("version", connection.Agreement.Version)];
         var result = await store.CommitAsync(
-            [ConnectChanges.Redirect(SecretHash.Of(handle), state, SecretHash.Of(binding.Reveal()), record)],
+            [ConnectChanges.Redirect(redirected)],
             Event(EventKind.ConnectRedirected, row).With("issuer", row.Issuer).With("pushed", request.Pushed ? "yes" : "no"), accepted, cancellation);
         return result.Committed
             ? new ConnectRedirect(request.Url, binding, BindingName(request.Pending.StateDigest))
             : new Refusal(RefusalKind.Conflict, "This connect went on in another window already.") { Code = "connect-used" };
     }
+
+    /// <summary>
+    /// The redirect URI of one connection. Servers that announce <c>iss</c> (RFC 9207) share the tenant's; any other connection has its
+    /// own, so that an answer cannot be taken for another server's (RFC 9700 section 4.4.2.2).
+    /// </summary>
+    /// <param name="shared">The tenant's redirect URI.</param>
+    /// <param name="connection">The connection.</param>
+    /// <param name="metadata">What its authorization server says.</param>
+    public static string RedirectUriOf(string shared, ConnectionId connection, ServerMetadata metadata) =>
+        metadata.SendsIss ? shared : OwnRedirectUri(shared, connection);
+
+    /// <summary>The redirect URI of a connection whose server sends no <c>iss</c>.</summary>
+    public static string OwnRedirectUri(string shared, ConnectionId connection) => $"{shared}/{connection}";
 
     /// <summary>The name of the binding cookie of a callback's <c>state</c>.</summary>
     public static string BindingName(CallbackParameters callback) => BindingName(callback.StateDigest);
@@ -117,10 +145,12 @@ public sealed class ConnectDesk
         var hash = StateHash(parameters.StateDigest);
         if (await store.Connects.FindByStateAsync(hash, cancellation) is not { } row || row.Subject.Tenant != tenant)
             return await RefuseAsync(tenant, null, "state-unknown", "This answer belongs to no connect that was started here.", cancellation);
+        if (await DistrustAsync(row, cancellation) is { } distrusted)
+            return distrusted;
         if (binding is null || row.Binding != SecretHash.Of(binding))
             return await RefuseAsync(tenant, row, "other-browser", "This answer belongs to a connect that was started in another browser.", cancellation);
-        var used = await store.UpkeepAsync(ConnectChanges.Use(hash, SecretHash.Of(binding)), cancellation);
-        if (!used.Committed)
+        // Only as it was read and checked: a row that was used then has no MAC, and must not have become unused since.
+        if (row.Stage != ConnectStage.Redirected || !(await store.UpkeepAsync(ConnectChanges.Use(hash, SecretHash.Of(binding)), cancellation)).Committed)
             return await RefuseAsync(tenant, row, row.Stage == ConnectStage.Used ? "replayed" : "late", "This connect was finished already, or took too long. Start again.", cancellation);
 
         var connected = await definitions.ConnectionAsync(tenant, row.Connection, cancellation);
@@ -175,7 +205,7 @@ public sealed class ConnectDesk
         var confirmation = chance.NewSecret();
         var connection = fresh.Connection;
         var pair = await sealer.SealAsync(fresh.Grant, fresh.Subject.Key, connection, 1, fresh.Tokens, fresh.Tokens.Refresh);
-        var grant = new NewGrant
+        var grant = await macs.SignAsync(new NewGrant
         {
             Id = fresh.Grant,
             Subject = fresh.Subject.Key,
@@ -186,7 +216,7 @@ public sealed class ConnectDesk
             Principal = principal,
             ConnectionDigest = ConnectionDigest.Of(connection),
             DefinitionRevision = connection.Revision,
-        };
+        }, SecretHash.Of(confirmation.Reveal()), cancellation);
         var issued = Event(EventKind.TokensIssued, fresh.Pending) with { Grant = fresh.Grant, Generation = 1, Principal = principal };
         var result = await store.CommitAsync(
             [GrantChanges.InsertUnconfirmed(grant, SecretHash.Of(confirmation.Reveal()), connection.Lifetimes.Unconfirmed)],
@@ -218,18 +248,28 @@ public sealed class ConnectDesk
     {
         var tenant = session.Subject.Key.Tenant;
         var waiting = await store.Grants.FindAsync(tenant, id, cancellation);
-        for (var tries = 0; waiting is not null && tries < 3; tries++)
+        if (waiting is { State: GrantState.Unconfirmed } && !(await macs.CheckAsync(waiting, cancellation)).TryGet(out _, out var edited))
+        {
+            if (edited.AsVaultError() == VaultError.KeyStoreUnavailable)
+                return KeysUnavailable(edited);
+            await store.RecordAsync(GrantFacts.Event(EventKind.RowTampered, waiting, edited.Code).With("table", "grants"), cancellation);
+            waiting = null;
+        }
+        // Only as it was read and checked: one in another state has no MAC to go by.
+        for (var tries = 0; waiting is { State: GrantState.Unconfirmed } && tries < 3; tries++)
         {
             List<Change> changes = [];
-            if (await store.Grants.FindActiveAsync(session.Subject.Key, waiting.Connection, cancellation) is { } old)
+            var mac = await macs.OfAsync(waiting with { State = GrantState.Active, Confirmation = null }, cancellation);
+            var old = await store.Grants.FindActiveAsync(session.Subject.Key, waiting.Connection, cancellation);
+            if (old is not null)
             {
                 changes.Add(RevocationChanges.EnqueueFromGrant(chance.NewId(), tenant, old.Id));
                 changes.Add(GrantChanges.Replace(tenant, old.Id));
             }
-            changes.Add(GrantChanges.Confirm(tenant, id, session.Id, SecretHash.Of(confirmation)));
+            changes.Add(GrantChanges.Confirm(tenant, id, session.Id, SecretHash.Of(confirmation), mac));
             var confirmed = new AuditEvent(EventKind.GrantConfirmed, tenant)
             { Subject = session.Subject.Key, Connection = waiting.Connection, Grant = id, Generation = 1, Principal = waiting.Principal };
-            var result = await store.CommitAsync(changes, confirmed, null, cancellation);
+            var result = await store.CommitAsync(changes, confirmed.With("replaced", old?.Id.ToString()), null, cancellation);
             if (result.Committed)
                 return (await store.Grants.FindAsync(tenant, id, cancellation))!;
         }
@@ -242,10 +282,24 @@ public sealed class ConnectDesk
     {
         var row = await store.Connects.FindByHandleAsync(SecretHash.Of(handle), cancellation);
         var now = await clock.NowAsync(cancellation);
-        return row is { Stage: ConnectStage.Begun } && row.Subject.Tenant == tenant && row.ExpiresAt > now
-            ? row
-            : new Refusal(RefusalKind.NotFound, "This window belongs to no connect that can still go on. Close it and start again.") { Code = "handle-unknown" };
+        if (row is { Stage: ConnectStage.Begun } && row.Subject.Tenant == tenant && row.ExpiresAt > now)
+            return await DistrustAsync(row, cancellation) is { } distrusted ? distrusted : row;
+        return new Refusal(RefusalKind.NotFound, "This window belongs to no connect that can still go on. Close it and start again.") { Code = "handle-unknown" };
     }
+
+    /// <summary>Null when nobody edited the row. A used one has no MAC any more and is refused as such by what follows.</summary>
+    private async Task<Refusal?> DistrustAsync(PendingConnectRow row, CancellationToken cancellation)
+    {
+        if (row.Stage is ConnectStage.Used or ConnectStage.Failed || (await macs.CheckAsync(row, cancellation)).TryGet(out _, out var why))
+            return null;
+        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+            return KeysUnavailable(why);
+        await store.RecordAsync(Event(EventKind.RowTampered, row).With("table", "pending_connects") with { Code = why.Code }, cancellation);
+        return new Refusal(RefusalKind.Untrusted, "This connect cannot go on. Close this window and start again.") { Code = "connect-tampered", Connection = row.Connection };
+    }
+
+    private static Refusal KeysUnavailable(Refusal why) =>
+        new(RefusalKind.Unavailable, "The key store does not answer right now. Try again shortly.") { RetryAfter = why.RetryAfter, Code = why.Code };
 
     private async Task<Refusal> RefuseAsync(TenantId tenant, PendingConnectRow? row, string code, string detail, CancellationToken cancellation)
     {

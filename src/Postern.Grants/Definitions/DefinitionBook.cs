@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Postern.Model;
@@ -10,14 +11,16 @@ namespace Postern.Grants.Definitions;
 
 /// <summary>
 /// Tenants, connections, policies, embed keys and workbooks as versioned rows, each under a MAC of the vault. One snapshot in memory,
-/// rebuilt when the feed names a definition. A row whose MAC does not fit is an event and is not believed: whatever it defines is
-/// unavailable until somebody with the key puts it right.
+/// rebuilt when the feed names a definition. A row whose MAC does not fit, or an older revision that was put back, is an event
+/// and is not believed: whatever it defines is unavailable until somebody with the key puts it right.
 /// </summary>
 public sealed partial class DefinitionBook(PosternStore store, TokenVault vault, ILogger<DefinitionBook> log) : IChangeListener, IDisposable
 {
     private readonly SemaphoreSlim rebuilding = new(1, 1);
     // Rows already reported as edited, so that one edit is one event and not one for each look.
     private readonly ConcurrentDictionary<(TenantId, DefinitionKind, string, long), bool> reported = new();
+    // The highest revision of each that was believed here: an older one that comes back was put back by somebody else.
+    private readonly ConcurrentDictionary<(TenantId, DefinitionKind, string), long> highest = new();
     private volatile Snapshot? snapshot;
     private int outdated = 1;
 
@@ -81,6 +84,45 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         return changed;
     }
 
+    /// <summary>Puts one definition of another room, where it differs or was made by somebody else.</summary>
+    public async Task PutAsync(TenantId tenant, SeedBody body, string actor, CancellationToken cancellation)
+    {
+        await PutAsync(tenant, body.Kind, body.Name, null, _ => body.Body, null, [], actor, cancellation);
+        Interlocked.Exchange(ref outdated, 1);
+    }
+
+    /// <summary>
+    /// Retires what this maker put for a tenant earlier and no longer names: each gets an empty revision with its event, and the sessions
+    /// that rest on it end in the same transaction. What somebody else made stays. Answers what was retired.
+    /// </summary>
+    /// <param name="tenant">Whose definitions.</param>
+    /// <param name="kept">What the maker still names, by kind and name; kinds that are absent are left alone.</param>
+    /// <param name="actor">The maker, for the event too.</param>
+    public async Task<IReadOnlyList<string>> RetireOthersAsync(
+        TenantId tenant, IReadOnlyDictionary<DefinitionKind, IReadOnlySet<string>> kept, string actor, CancellationToken cancellation)
+    {
+        var retired = new List<string>();
+        foreach (var (kind, names) in kept)
+        {
+            foreach (var row in await store.Definitions.CurrentAsync(tenant, kind, cancellation))
+            {
+                if (row.MadeBy != actor || row.IsRetired || names.Contains(row.Name))
+                    continue;
+                if (await RetireAsync(row, actor, cancellation))
+                    retired.Add(DefinitionRow.FeedKey(kind, row.Name));
+            }
+        }
+        return retired;
+    }
+
+    /// <summary>Retires one definition, whoever made it; false when there is none such in force, or somebody else changed it meanwhile.</summary>
+    public async Task<bool> RetireAsync(TenantId tenant, DefinitionKind kind, string name, string actor, CancellationToken cancellation) =>
+        await store.Definitions.CurrentAsync(tenant, kind, name, cancellation) is { IsRetired: false } row && await RetireAsync(row, actor, cancellation);
+
+    /// <summary>The tenants that this maker put and did not retire, as the store has them now.</summary>
+    public async Task<IReadOnlyList<TenantId>> TenantsOfMakerAsync(string actor, CancellationToken cancellation) =>
+        [.. (await store.Definitions.CurrentOfAllAsync(DefinitionKind.Tenant, cancellation)).Where(row => row.MadeBy == actor && !row.IsRetired).Select(row => row.Tenant)];
+
     /// <inheritdoc/>
     public void OnChanges(IReadOnlyList<ChangeRow> changes)
     {
@@ -102,8 +144,12 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         List<string> changed, string actor, CancellationToken cancellation)
     {
         var current = await store.Definitions.CurrentAsync(tenant, kind, name, cancellation);
-        if (current is not null && await IsAuthenticAsync(current, cancellation) && await SameAsync(current, secret, write, context, cancellation))
-            return;
+        if (current is not null && await BelieveAsync(current, cancellation) is { } believed)
+        {
+            if (!believed.IsRetired && believed.MadeBy == actor && await SameAsync(believed, secret, write, context, cancellation))
+                return;
+            current = believed;
+        }
 
         byte[]? sealedSecret = null;
         if (secret is not null && context is not null)
@@ -113,15 +159,31 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         }
         var body = write(sealedSecret);
         var previous = current?.Revision ?? 0;
-        var mac = await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, previous + 1, body), cancellation);
+        // Above all that there ever were, not only above the one in force, which may be an old one that somebody put back.
+        var next = await HighestAsync(tenant, kind, name, cancellation) + 1;
+        var mac = await MacAsync(tenant, kind, name, next, body, actor, cancellation);
         var result = await store.CommitAsync(
-            DefinitionChanges.Put(tenant, kind, name, previous, body, mac),
+            DefinitionChanges.Put(tenant, kind, name, previous, next, body, mac, actor),
             new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
-                .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", previous + 1),
+                .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", next).With("sha256", DefinitionRow.DigestOf(body)),
             null, cancellation);
         // Refused: another node put the same configuration in the same moment; it is there.
         if (result.Committed)
             changed.Add(DefinitionRow.FeedKey(kind, name));
+    }
+
+    private async Task<bool> RetireAsync(DefinitionRow row, string actor, CancellationToken cancellation)
+    {
+        var (tenant, kind, name) = (row.Tenant, row.Kind, row.Name);
+        var next = await HighestAsync(tenant, kind, name, cancellation) + 1;
+        var mac = await MacAsync(tenant, kind, name, next, "", actor, cancellation);
+        var result = await store.CommitAsync(
+            DefinitionChanges.Retire(row, next, mac, actor),
+            new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
+                .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", next).With("sha256", DefinitionRow.DigestOf("")).With("retired", "yes"),
+            null, cancellation);
+        Interlocked.Exchange(ref outdated, 1);
+        return result.Committed;
     }
 
     private async Task<bool> SameAsync(
@@ -176,10 +238,10 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         {
             foreach (var row in await store.Definitions.CurrentOfAllAsync(kind, cancellation))
             {
-                if (await IsAuthenticAsync(row, cancellation))
-                    rows.Add(row);
-                else
+                if (await BelieveAsync(row, cancellation) is not { } believed)
                     refused.Add((row.Tenant, row.Kind, row.Name));
+                else if (!believed.IsRetired)
+                    rows.Add(believed);
             }
         }
 
@@ -231,26 +293,47 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         if (!opened.TryGet(out var bytes, out var why))
             throw new VaultException(why);
         using (bytes)
-            return new SecretText(System.Text.Encoding.UTF8.GetString(bytes.Reveal()));
+            return new SecretText(Encoding.UTF8.GetString(bytes.Reveal()));
     }
 
-    private async Task<bool> IsAuthenticAsync(DefinitionRow row, CancellationToken cancellation)
+    /// <summary>The row, when its MAC fits and it is the newest there ever was; null, with an event, when somebody edited the database.</summary>
+    private async Task<DefinitionRow?> BelieveAsync(DefinitionRow row, CancellationToken cancellation)
     {
         var judged = await vault.VerifyMacAsync(
-            MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body), row.Mac, cancellation);
-        if (judged.TryGet(out _, out var why))
-            return true;
-        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
-            throw new VaultException(why);
-        if (reported.TryAdd((row.Tenant, row.Kind, row.Name, row.Revision), true))
+            MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body, row.MadeBy), row.Mac, cancellation);
+        if (!judged.TryGet(out _, out var why))
         {
-            RowRefused(log, row.Tenant, DefinitionRow.FeedKey(row.Kind, row.Name), row.Revision);
-            await store.RecordAsync(
-                new AuditEvent(EventKind.RowTampered, row.Tenant) { Code = why.Code }
-                    .With("definition", DefinitionRow.FeedKey(row.Kind, row.Name)).With("revision", row.Revision), cancellation);
+            if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+                throw new VaultException(why);
+            await ReportAsync(row, why.Code, cancellation);
+            return null;
         }
-        return false;
+        var newest = await HighestAsync(row.Tenant, row.Kind, row.Name, cancellation);
+        if (row.Revision >= newest)
+        {
+            highest[(row.Tenant, row.Kind, row.Name)] = row.Revision;
+            return row;
+        }
+        // Either a newer one came into force since this one was read, or an older one was put back.
+        if (await store.Definitions.CurrentAsync(row.Tenant, row.Kind, row.Name, cancellation) is { } now && now.Revision > row.Revision)
+            return await BelieveAsync(now, cancellation);
+        await ReportAsync(row, "older-revision", cancellation);
+        return null;
     }
+
+    private async Task ReportAsync(DefinitionRow row, string code, CancellationToken cancellation)
+    {
+        if (!reported.TryAdd((row.Tenant, row.Kind, row.Name, row.Revision), true))
+            return;
+        RowRefused(log, row.Tenant, DefinitionRow.FeedKey(row.Kind, row.Name), row.Revision);
+        await store.RecordAsync(
+            new AuditEvent(EventKind.RowTampered, row.Tenant) { Code = code }
+                .With("definition", DefinitionRow.FeedKey(row.Kind, row.Name)).With("revision", row.Revision), cancellation);
+    }
+
+    /// <summary>The highest revision that there is or that this process ever believed.</summary>
+    private async Task<long> HighestAsync(TenantId tenant, DefinitionKind kind, string name, CancellationToken cancellation) => Math.Max(
+        await store.Definitions.HighestAsync(tenant, kind, name, cancellation), highest.GetValueOrDefault((tenant, kind, name)));
 
     private static RecordContext SecretContext(Connection connection) =>
         RecordContexts.ClientSecret(connection.Tenant, connection.Id, 1, ConnectionDigest.Of(connection));
@@ -260,10 +343,14 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         RecordContexts.Extension(tenant.Id, "sign-in.secret", "definitions", tenant.SignIn.Client.Issuer + "|" + tenant.SignIn.Client.ClientId);
 
     private static MacContext MacContext(TenantId tenant, DefinitionKind kind, string name) =>
-        Postern.Vault.MacContexts.Extension(tenant, "definition", "definitions", DefinitionRow.FeedKey(kind, name));
+        MacContexts.Definition(tenant, DefinitionRow.FeedKey(kind, name));
 
-    private static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body) =>
-        new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Written;
+    private async Task<byte[]> MacAsync(
+        TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy, CancellationToken cancellation) =>
+        await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, revision, body, madeBy), cancellation);
+
+    private static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy) =>
+        new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Add(madeBy).Written;
 
     [LoggerMessage(4101, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
     private static partial void RowRefused(ILogger log, TenantId tenant, string definition, long revision);

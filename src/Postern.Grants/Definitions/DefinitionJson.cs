@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Postern.Model;
@@ -20,6 +21,7 @@ public static class DefinitionJson
             new Text<TenantId>(TenantId.Parse, id => id.Value),
             new Text<ConnectionId>(ConnectionId.Parse, id => id.Value),
             new Text<WorkbookId>(WorkbookId.Parse, id => id.Value),
+            new Text<IPNetwork>(IPNetwork.Parse, network => network.ToString()),
             new NoSecret(),
         },
     };

@@ -8,7 +8,7 @@ namespace Postern.Grants.Leases;
 
 /// <summary>
 /// The query runs of this node, so that they can be stopped: by their own person, or because the feed says that their grant or
-/// session ended. Open runs of all nodes are rows; this is only what this process can cancel.
+/// session ended, or their connection was retired. Open runs of all nodes are rows; this is only what this process can cancel.
 /// </summary>
 internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeListener
 {
@@ -45,7 +45,7 @@ internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeL
     {
         foreach (var change in changes)
         {
-            if (change.Kind is not (ChangeKind.Grant or ChangeKind.Session))
+            if (change.Kind is not (ChangeKind.Grant or ChangeKind.Session or ChangeKind.Definition))
                 continue;
             Interlocked.Increment(ref heard);
             Suspect(new(change, Run: null));
@@ -89,6 +89,8 @@ internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeL
     {
         { Run: { } run } => [run],
         { Change: { Kind: ChangeKind.Session } session } => runs.Values.Where(run => run.Run.Session.Hex == session.Key),
+        { Change: { Kind: ChangeKind.Definition } definition } => runs.Values.Where(run =>
+            run.Run.Subject.Tenant == definition.Tenant && DefinitionRow.FeedKey(DefinitionKind.Connection, run.Run.Connection.Value) == definition.Key),
         { Change: { } grant } => runs.Values.Where(run => run.Run.Grant.ToString() == grant.Key),
         _ => [],
     };
@@ -99,6 +101,11 @@ internal sealed class OpenRuns(PosternStore store) : BackgroundService, IChangeL
         if (await store.Sessions.FindAsync(tenant, run.Run.Session, cancellation) is not { EndedAt: null })
         {
             run.Stop("session-ended");
+            return;
+        }
+        if (await store.Definitions.CurrentAsync(tenant, DefinitionKind.Connection, run.Run.Connection.Value, cancellation) is { IsRetired: true })
+        {
+            run.Stop("retired");
             return;
         }
         var grant = await store.Grants.FindAsync(tenant, run.Run.Grant, cancellation);

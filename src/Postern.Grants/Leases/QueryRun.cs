@@ -47,7 +47,7 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
     /// <summary>Cancelled when the caller hangs up, the query is cancelled, or the grant or session behind it ends.</summary>
     public CancellationToken Stopped => stop.Token;
 
-    /// <summary>Why it was stopped, or null: <c>cancelled</c>, <c>revoked</c>, <c>reconnect</c>, <c>session-ended</c>.</summary>
+    /// <summary>Why it was stopped, or null: <c>cancelled</c>, <c>revoked</c>, <c>reconnect</c>, <c>session-ended</c>, <c>retired</c>.</summary>
     public string? StopReason { get; private set; }
 
     /// <summary>What the viewer is told when the grant ended under the run, however it ended; null otherwise.</summary>

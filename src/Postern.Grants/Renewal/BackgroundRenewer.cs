@@ -41,18 +41,32 @@ internal sealed partial class BackgroundRenewer(
             .ToDictionary(connection => (connection.Tenant, connection.Id), connection => connection.Lifetimes.KeepFreshAfterUse);
         var longest = freshFor.Values.DefaultIfEmpty().Max();
         var now = await clock.NowAsync(cancellation);
-        var due = (await store.Grants.DueForRenewalAsync(longest, Batch, cancellation))
-            .Where(row => row.LastUsedAt >= now - freshFor.GetValueOrDefault((row.Subject.Tenant, row.Connection)));
         var lost = await store.Grants.ExpiredSendingAsync(Batch, cancellation);
         var ended = await store.Grants.EndedUncertainAsync(Batch, cancellation);
 
         // A server that does not answer is asked for a few grants in a turn, however many wait for it, and holds up nobody else's.
         var silent = new ConcurrentDictionary<(TenantId, ConnectionId), bool>();
-        await Parallel.ForEachAsync(
-            due.Concat(lost).Select(row => (row, RenewalNeed.InTime)).Concat(ended.Select(row => (row, RenewalNeed.ToUse))),
-            new ParallelOptions { MaxDegreeOfParallelism = options.BackgroundRenewals, CancellationToken = cancellation },
-            async (work, token) => await RenewAsync(work.row, work.Item2, silent, token));
+        await RenewAsync(lost.Select(row => (row, RenewalNeed.InTime)).Concat(ended.Select(row => (row, RenewalNeed.ToUse))), silent, cancellation);
+
+        // To the last page: grants that are passed over, because their server is silent or their connection asks for less, hold up none behind them.
+        IReadOnlyList<GrantRow> page;
+        GrantRow? last = null;
+        do
+        {
+            page = await store.Grants.DueForRenewalAsync(longest, last, Batch, cancellation);
+            last = page.Count > 0 ? page[^1] : null;
+            var due = page.Where(row => row.LastUsedAt >= now - freshFor.GetValueOrDefault((row.Subject.Tenant, row.Connection)));
+            await RenewAsync(due.Select(row => (row, RenewalNeed.InTime)), silent, cancellation);
+        }
+        while (page.Count == Batch);
     }
+
+    private Task RenewAsync(
+        IEnumerable<(GrantRow Row, RenewalNeed Need)> work, ConcurrentDictionary<(TenantId, ConnectionId), bool> silent, CancellationToken cancellation) =>
+        Parallel.ForEachAsync(
+            work,
+            new ParallelOptions { MaxDegreeOfParallelism = options.BackgroundRenewals, CancellationToken = cancellation },
+            async (one, token) => await RenewAsync(one.Row, one.Need, silent, token));
 
     private async Task RenewAsync(GrantRow row, RenewalNeed need, ConcurrentDictionary<(TenantId, ConnectionId), bool> silent, CancellationToken cancellation)
     {

@@ -10,7 +10,7 @@ namespace Postern.Grants.Renewal;
 /// Keeps a renewed pair before anybody uses it. At first it exists at the authorization server and in this process only, so a store
 /// or key store that fails for a moment is asked again and again.
 /// </summary>
-internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, IChance chance, TimeProvider time, GrantOptions options)
+internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, RowMacs macs, IChance chance, TimeProvider time, GrantOptions options)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
@@ -29,9 +29,11 @@ internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, IChance
             if (tokens.Scope is { } scopes)
                 pair = pair with { Scopes = string.Join(' ', scopes) };
 
+            var after = row with { Generation = next, Scopes = pair.Scopes ?? row.Scopes };
+            var mac = await KeepTryingAsync(() => macs.OfAsync(after, CancellationToken.None).AsTask());
             var renewed = GrantFacts.Event(EventKind.TokensRenewed, row) with { Generation = next };
             var result = await KeepTryingAsync(() => store.CommitAsync(
-                [RenewalChanges.StoreRenewed(row.Subject.Tenant, row.Id, fence, next, pair)],
+                [RenewalChanges.StoreRenewed(row.Subject.Tenant, row.Id, fence, next, pair, mac)],
                 renewed.With("expires", pair.AccessExpiresAt.ToUnixTimeSeconds())));
             if (!result.Committed)
                 await KeepTryingAsync(() => DropAsync(claim, pair with { Refresh = tokens.Refresh is null ? null : pair.Refresh }));
@@ -49,15 +51,29 @@ internal sealed class FreshPairs(PosternStore store, TokenSealer sealer, IChance
             return CommitResult.Ok;
 
         var late = GrantFacts.Event(EventKind.RenewalAbandoned, row, "late-answer") with { Generation = next };
-        // Taken over, and the grant stands: to revoke one token of a family ends all of it with many providers (RFC 7009 section 2.1),
-        // so a pair that only this process ever held is wiped and not told.
-        if (now?.State == GrantState.Active)
+        if (ToldFrom(now, claim.Connection) is not { } notBefore)
             return await store.CommitAsync([], late);
         return await store.CommitAsync(
             [RevocationChanges.Enqueue(new RevocationRow(
-                chance.NewId(), row.Subject, row.Connection, row.Id, next, row.ConnectionDigest, pair.Refresh, pair.Access, pair.AccessExpiresAt))],
+                chance.NewId(), row.Subject, row.Connection, row.Id, next, row.ConnectionDigest, pair.Refresh, pair.Access, pair.AccessExpiresAt)
+            { NotBefore = notBefore })],
             late);
     }
+
+    /// <summary>
+    /// From when the provider may be told of a pair that came too late; null for never. To revoke one token of a family ends all of it
+    /// with many providers (RFC 7009 section 2.1), so what the grant still lives on must not be of the same family, or must be over.
+    /// </summary>
+    private static DateTimeOffset? ToldFrom(GrantRow? now, Connection connection) => now switch
+    {
+        // Client credentials make no family, and a grant that is over has nothing to lose.
+        not { State: GrantState.Active } => DateTimeOffset.UnixEpoch,
+        _ when connection.Identity == IdentityMode.Service => DateTimeOffset.UnixEpoch,
+        // Never renewed again: over with its access token.
+        { Reason: ReconnectReason.Uncertain } => now.AccessExpiresAt,
+        // Renewed by whoever took over. The late pair was in this process only, and is wiped.
+        _ => null,
+    };
 
     private async Task<T> KeepTryingAsync<T>(Func<Task<T>> write)
     {

@@ -72,7 +72,7 @@ internal sealed class RenewalAttempt(
                 return;
 
             // 5
-            if (time.GetElapsedTime(marked) > options.SendFor - options.TokenTimeout - Reserve)
+            if (time.GetElapsedTime(marked) > options.SendFor - oauth.RequestTimeout - Reserve)
             {
                 await FailAsync(row, fence, "sending-late", null);
                 return;

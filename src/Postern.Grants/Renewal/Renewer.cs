@@ -1,6 +1,7 @@
 using Postern.Grants.Definitions;
 using Postern.Model;
 using Postern.Store;
+using Postern.Vault;
 
 namespace Postern.Grants.Renewal;
 
@@ -9,7 +10,7 @@ namespace Postern.Grants.Renewal;
 /// each grant; across processes the claim in the database decides. A caller that hangs up ends its own waiting only.
 /// </summary>
 internal sealed class Renewer(
-    PosternStore store, DefinitionBook definitions, RenewalAttempt attempt, SteadyClock clock, IChance chance, TimeProvider time, GrantOptions options)
+    PosternStore store, RowMacs macs, DefinitionBook definitions, RenewalAttempt attempt, SteadyClock clock, IChance chance, TimeProvider time, GrantOptions options)
 {
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
@@ -32,6 +33,8 @@ internal sealed class Renewer(
             var found = await definitions.ConnectionAsync(tenant, row.Connection, cancellation);
             if (!found.TryGet(out var connection, out var unknown))
                 return unknown;
+            if (row.State == GrantState.Active && !(await macs.CheckAsync(row, cancellation)).TryGet(out _, out var edited))
+                return await DistrustAsync(row, connection, edited, cancellation);
 
             var now = await clock.NowAsync(cancellation);
             bool moved;
@@ -88,6 +91,17 @@ internal sealed class Renewer(
         {
             return false;
         }
+    }
+
+    /// <summary>Somebody edited the row, or made one: it is over, and nothing of it is used or sent.</summary>
+    private async Task<Refusal> DistrustAsync(GrantRow row, Connection connection, Refusal why, CancellationToken cancellation)
+    {
+        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+            return new Refusal(RefusalKind.Unavailable, "The key store does not answer right now. Try again shortly.") { RetryAfter = why.RetryAfter, Code = why.Code };
+        await DecideAsync(
+            GrantChanges.EndToReconnect(row.Subject.Tenant, row.Id, row.Generation, ReconnectReason.Changed),
+            GrantFacts.Event(EventKind.RowTampered, row, why.Code).With("table", "grants"), cancellation);
+        return GrantFacts.Reconnect(row with { State = GrantState.Reconnect, Reason = ReconnectReason.Changed }, connection);
     }
 
     private async Task<bool> DecideAsync(Change change, AuditEvent decided, CancellationToken cancellation) =>

@@ -9,7 +9,7 @@ namespace Postern.Grants.Renewal;
 /// The one grant of a <c>service</c> connection: made by client credentials when it is first needed, renewed like any other. Two
 /// nodes that make it at once are harmless: the second finds the place taken.
 /// </summary>
-internal sealed class ServiceGrants(PosternStore store, OAuthClient oauth, TokenSealer sealer, IChance chance, TimeProvider time, GrantOptions options)
+internal sealed class ServiceGrants(PosternStore store, OAuthClient oauth, TokenSealer sealer, RowMacs macs, IChance chance, TimeProvider time, GrantOptions options)
 {
     private readonly SingleFlight<(TenantId, ConnectionId), Outcome<GrantRow>> flights = new(options.SendFor + options.SendFor, time);
     // There is no row yet that could keep a backoff, so each node remembers the refusals it got.
@@ -47,18 +47,19 @@ internal sealed class ServiceGrants(PosternStore store, OAuthClient oauth, Token
             var grant = new GrantId(chance.NewId());
             var principal = new PlatformPrincipal(connection.Authorization.Issuer, connection.Authorization.ClientId, connection.Authorization.ClientId);
             var pair = await sealer.SealAsync(grant, subject, connection, 1, tokens, refresh: null);
+            var made = new NewGrant
+            {
+                Id = grant,
+                Subject = subject,
+                Connection = connection.Id,
+                Pair = pair,
+                Scopes = string.Join(' ', tokens.GrantedScopes(connection.Authorization.Scopes)),
+                Principal = principal,
+                ConnectionDigest = ConnectionDigest.Of(connection),
+                DefinitionRevision = connection.Revision,
+            };
             await store.CommitAsync(
-                [GrantChanges.InsertActive(new NewGrant
-                {
-                    Id = grant,
-                    Subject = subject,
-                    Connection = connection.Id,
-                    Pair = pair,
-                    Scopes = string.Join(' ', tokens.GrantedScopes(connection.Authorization.Scopes)),
-                    Principal = principal,
-                    ConnectionDigest = ConnectionDigest.Of(connection),
-                    DefinitionRevision = connection.Revision,
-                })],
+                [GrantChanges.InsertActive(await macs.SignAsync(made, confirmation: null, cancellation))],
                 new AuditEvent(EventKind.TokensIssued, connection.Tenant)
                 { Subject = subject, Connection = connection.Id, Grant = grant, Generation = 1, Principal = principal, Code = "client-credentials" },
                 null, cancellation);

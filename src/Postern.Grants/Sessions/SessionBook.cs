@@ -13,15 +13,15 @@ public sealed class SessionBook
 {
     private static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
     private readonly PosternStore store;
-    private readonly TokenVault vault;
+    private readonly RowMacs macs;
     private readonly SteadyClock clock;
     private readonly IChance chance;
     private readonly GrantOptions options;
 
-    internal SessionBook(PosternStore store, TokenVault vault, SteadyClock clock, IChance chance, GrantOptions options)
+    internal SessionBook(PosternStore store, RowMacs macs, SteadyClock clock, IChance chance, GrantOptions options)
     {
         this.store = store;
-        this.vault = vault;
+        this.macs = macs;
         this.clock = clock;
         this.chance = chance;
         this.options = options;
@@ -35,7 +35,7 @@ public sealed class SessionBook
         var now = await clock.NowAsync(cancellation);
         if (row.Kind != kind || !row.IsLive(now))
             return null;
-        var judged = await vault.VerifyMacAsync(Context(row), Message(row), row.Mac, cancellation);
+        var judged = await macs.CheckAsync(row, cancellation);
         if (!judged.TryGet(out _, out var why))
         {
             if (why.AsVaultError() != VaultError.KeyStoreUnavailable)
@@ -44,7 +44,7 @@ public sealed class SessionBook
         }
         var idle = kind == SessionKind.Portal ? options.PortalIdle : options.FrameIdle;
         if (row.IdleExpiresAt - now < idle - TouchEvery)
-            await store.UpkeepAsync(SessionChanges.Touch(tenant, row.Id, idle), cancellation);
+            row = await TouchAsync(row, now + idle, cancellation);
         return new Session(row, new Subject(row.Subject, AttributesJson.Read(row.Attributes)));
     }
 
@@ -67,9 +67,10 @@ public sealed class SessionBook
     {
         var code = chance.NewSecret();
         var now = await clock.NowAsync(cancellation);
+        var row = new EmbedCodeRow(
+            SecretHash.Of(code.Reveal()), subject.Key, key.Id, AttributesJson.Write(subject.Attributes), workbook, origin, challenge, now + options.EmbedCode);
         await store.CommitAsync(
-            [EmbedCodeChanges.Issue(new EmbedCodeRow(
-                SecretHash.Of(code.Reveal()), subject.Key, key.Id, AttributesJson.Write(subject.Attributes), workbook, origin, challenge, now + options.EmbedCode))],
+            [EmbedCodeChanges.Issue(row with { Mac = await macs.OfAsync(row, cancellation) })],
             new AuditEvent(EventKind.EmbedCodeIssued, key.Tenant) { Subject = subject.Key }
                 .With("workbook", workbook.Value).With("origin", origin).With("embedKey", key.Id),
             null, cancellation);
@@ -82,6 +83,10 @@ public sealed class SessionBook
         var hash = SecretHash.Of(code);
         if (code.Length != SecretLength || await store.EmbedCodes.FindAsync(tenant, hash, cancellation) is not { } issued)
             return await RefuseFrameAsync(tenant, null, "unknown", cancellation);
+        if (issued.UsedAt is not null)
+            return await RefuseFrameAsync(tenant, issued.Subject, "used", cancellation);
+        if (!(await macs.CheckAsync(issued, cancellation)).TryGet(out _, out var tampered))
+            return await RefuseTamperedAsync(issued, tampered, cancellation);
 
         var subject = new Subject(issued.Subject, AttributesJson.Read(issued.Attributes));
         var (row, cookie) = await NewAsync(
@@ -91,7 +96,9 @@ public sealed class SessionBook
         var result = await store.CommitAsync([EmbedCodeChanges.Redeem(tenant, hash, challenge), SessionChanges.Create(row)], opened, null, cancellation);
         if (result.Committed)
             return new OpenedSession(new Session(row, subject), cookie);
-        var why = issued.UsedAt is not null ? "used" : issued.Challenge != challenge ? "nonce" : "late";
+        var why = issued.UsedAt is not null ? "used"
+            : issued.Challenge != challenge ? "nonce"
+            : issued.ExpiresAt <= await clock.NowAsync(cancellation) ? "late" : "retired";
         return await RefuseFrameAsync(tenant, subject.Key, why, cancellation);
     }
 
@@ -105,6 +112,26 @@ public sealed class SessionBook
         [SessionChanges.EndAllOf(subject, SessionKind.Frame)],
         new AuditEvent(EventKind.SignedOut, subject.Tenant) { Subject = subject, Actor = actor }, null, cancellation);
 
+    // In whole milliseconds, as the store keeps times: the MAC covers it. Refused when another request was faster: then it is extended.
+    private async Task<SessionRow> TouchAsync(SessionRow row, DateTimeOffset until, CancellationToken cancellation)
+    {
+        until = WholeMilliseconds(until < row.AbsoluteExpiresAt ? until : row.AbsoluteExpiresAt);
+        var touched = row with { IdleExpiresAt = until };
+        touched = touched with { Mac = await macs.OfAsync(touched, cancellation) };
+        var result = await store.UpkeepAsync(SessionChanges.Touch(row, until, touched.Mac), cancellation);
+        return result.Committed ? touched : row;
+    }
+
+    private async Task<Refusal> RefuseTamperedAsync(EmbedCodeRow row, Refusal why, CancellationToken cancellation)
+    {
+        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+            return new Refusal(RefusalKind.Unavailable, "The key store does not answer right now. Try again shortly.") { RetryAfter = why.RetryAfter, Code = why.Code };
+        await store.RecordAsync(
+            new AuditEvent(EventKind.RowTampered, row.Subject.Tenant) { Subject = row.Subject, Code = why.Code }
+                .With("table", "embed_codes").With("workbook", row.Workbook.Value).With("origin", row.Origin).With("embedKey", row.EmbedKey), cancellation);
+        return await RefuseFrameAsync(row.Subject.Tenant, row.Subject, "tampered", cancellation);
+    }
+
     private async Task<Refusal> RefuseFrameAsync(TenantId tenant, SubjectKey? subject, string code, CancellationToken cancellation)
     {
         await store.RecordAsync(new AuditEvent(EventKind.FrameRefused, tenant) { Subject = subject, Code = code }, cancellation);
@@ -116,8 +143,7 @@ public sealed class SessionBook
     {
         var cookie = chance.NewSecret();
         var now = await clock.NowAsync(cancellation);
-        // Whole milliseconds, as the store keeps them: the MAC covers these times.
-        now = DateTimeOffset.FromUnixTimeMilliseconds(now.ToUnixTimeMilliseconds());
+        now = WholeMilliseconds(now);
         var row = new SessionRow(
             SecretHash.Of(cookie.Reveal()), subject.Key, kind, AttributesJson.Write(subject.Attributes), now, now + idle, now + absolute, [])
         {
@@ -125,16 +151,10 @@ public sealed class SessionBook
             EmbedKey = embedKey,
             Origin = origin,
         };
-        return (row with { Mac = await vault.MacAsync(Context(row), Message(row), cancellation) }, cookie);
+        return (row with { Mac = await macs.OfAsync(row, cancellation) }, cookie);
     }
 
     private const int SecretLength = 43;
 
-    private static MacContext Context(SessionRow row) => MacContexts.Session(row.Subject.Tenant, row.Id.Hex);
-
-    private static ReadOnlyMemory<byte> Message(SessionRow row) => new CanonicalFields("postern/session-row/1")
-        .Add(row.Subject.Tenant.Value).Add(row.Subject.Authority).Add(row.Subject.Id).Add((long)row.Kind).Add(row.Attributes)
-        .Add(row.Workbook?.Value).Add(row.EmbedKey).Add(row.Origin)
-        .Add(row.CreatedAt.ToUnixTimeMilliseconds()).Add(row.AbsoluteExpiresAt.ToUnixTimeMilliseconds())
-        .Written;
+    private static DateTimeOffset WholeMilliseconds(DateTimeOffset time) => DateTimeOffset.FromUnixTimeMilliseconds(time.ToUnixTimeMilliseconds());
 }

@@ -92,7 +92,7 @@ public sealed class AuthorizationRequests
             form.Add(name, value);
         }
         using var request = ClientProof.Post(settings, par, form, withClientId: false);
-        var outcome = await wire.SendAsync(request, Endpoints.ReachOf(settings), options.MaxAnswerBytes, cancellation);
+        var outcome = await wire.SendAsync(request, OutboundReach.Of(settings), options.MaxAnswerBytes, cancellation);
         if (outcome.Answer is not { } answer)
             return Unavailable(outcome.RetryAfter);
         using (answer)

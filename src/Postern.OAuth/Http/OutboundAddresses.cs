@@ -9,15 +9,6 @@ namespace Postern.OAuth;
 //   IPv6: only 2000::/3 is global unicast (RFC 4291); inside it Teredo, 6to4 and documentation are refused, because the first two
 //         carry an IPv4 address that nobody would check. An IPv4-mapped address is judged as the IPv4 address it is.
 
-/// <summary>How far an outgoing connection may reach.</summary>
-public enum OutboundReach
-{
-    /// <summary>Public addresses, and the networks that the operator allows.</summary>
-    Public,
-    /// <summary>Also this machine's loopback addresses; for sandboxes.</summary>
-    PublicAndLoopback,
-}
-
 /// <summary>The rule for addresses, asked at every connect, after name resolution, so that no name can be rebound later.</summary>
 public static class OutboundAddresses
 {
@@ -43,24 +34,52 @@ public static class OutboundAddresses
         IPNetwork.Parse("3fff::/20"),        // documentation
     ];
 
+    // What an operator may open: RFC 1918, RFC 6598 (private links of some clouds), RFC 4193.
+    private static readonly ImmutableArray<IPNetwork> Private =
+    [
+        IPNetwork.Parse("10.0.0.0/8"),
+        IPNetwork.Parse("100.64.0.0/10"),
+        IPNetwork.Parse("172.16.0.0/12"),
+        IPNetwork.Parse("192.168.0.0/16"),
+        IPNetwork.Parse("fc00::/7"),
+    ];
+
+    // Inside the private ranges, and still never reached: they answer with the machine's own credentials.
+    private static readonly ImmutableArray<IPNetwork> Metadata =
+    [
+        IPNetwork.Parse("100.100.100.200/32"),
+        IPNetwork.Parse("fd00:ec2::/32"),
+    ];
+
     private static readonly IPNetwork GlobalUnicast = IPNetwork.Parse("2000::/3");
 
     /// <summary>True when a connection to the address may be made.</summary>
     /// <param name="address">The resolved address.</param>
     /// <param name="reach">How far the caller may reach.</param>
-    /// <param name="allowed">Networks that the operator allows on top, such as a private link to a platform.</param>
-    public static bool Permits(IPAddress address, OutboundReach reach, ImmutableArray<IPNetwork> allowed)
+    public static bool Permits(IPAddress address, OutboundReach reach)
     {
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
         if (IPAddress.IsLoopback(address))
-            return reach == OutboundReach.PublicAndLoopback;
-        if (Contains(allowed, address))
-            return true;
+            return reach.Loopback;
+        if (Contains(reach.Networks, address))
+            return Contains(Private, address) && !Contains(Metadata, address);
         if (Contains(Refused, address))
             return false;
         return address.AddressFamily == AddressFamily.InterNetwork || GlobalUnicast.Contains(address);
     }
+
+    /// <summary>The same for a caller that may reach these private networks, and not loopback.</summary>
+    public static bool Permits(IPAddress address, ImmutableArray<IPNetwork> networks) => Permits(address, OutboundReach.Of(networks));
+
+    /// <summary>
+    /// True for a network that an operator may open for a connection: all of it private (RFC 1918, RFC 6598, RFC 4193). Loopback,
+    /// link-local and with it the metadata services of clouds are none.
+    /// </summary>
+    public static bool MayBeAllowed(IPNetwork network) => Private.Any(range =>
+        range.BaseAddress.AddressFamily == network.BaseAddress.AddressFamily
+        && network.PrefixLength >= range.PrefixLength && range.Contains(network.BaseAddress))
+        && !Metadata.Any(range => range.PrefixLength <= network.PrefixLength && range.Contains(network.BaseAddress));
 
     private static bool Contains(ImmutableArray<IPNetwork> networks, IPAddress address)
     {

@@ -1,16 +1,12 @@
-using System.Collections.Immutable;
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
-using Postern.Model;
 
 namespace Postern.OAuth;
 
 /// <summary>What the operator decides about outgoing connections.</summary>
 public sealed record OutboundOptions
 {
-    /// <value>Networks that may be reached although they are private, such as a private link to a platform; none.</value>
-    public ImmutableArray<IPNetwork> AllowedNetworks { get; init; } = [];
-
     /// <value>The time to open a connection, TLS included; 5 seconds.</value>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -24,14 +20,13 @@ public sealed record OutboundOptions
 /// <summary>
 /// The one source of outgoing HTTP. Its connections check the address after name resolution, follow no redirect, keep no cookie, use
 /// no proxy, validate certificates and repeat nothing of their own accord. There is a pool for each reach, because a pooled
-/// connection to loopback must not serve a caller who may not go there.
+/// connection into a private network must not serve a caller who may not go there.
 /// </summary>
 public sealed class OutboundHttp : IDisposable
 {
     private readonly OutboundOptions options;
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> resolve;
-    private readonly SocketsHttpHandler publicPool;
-    private readonly SocketsHttpHandler loopbackPool;
+    private readonly ConcurrentDictionary<OutboundReach, Lazy<SocketsHttpHandler>> pools = new();
 
     /// <summary>Makes the pools; they live until this is disposed.</summary>
     public OutboundHttp(OutboundOptions options)
@@ -44,15 +39,13 @@ public sealed class OutboundHttp : IDisposable
     {
         this.options = options;
         this.resolve = resolve;
-        publicPool = Pool(OutboundReach.Public);
-        loopbackPool = Pool(OutboundReach.PublicAndLoopback);
     }
 
-    /// <summary>How far a connection's own requests may reach: to loopback only where its settings allow that and its issuer is there.</summary>
-    public static OutboundReach ReachOf(AuthorizationSettings settings) => Endpoints.ReachOf(settings);
-
     /// <summary>The pool of a reach, for callers that send <see cref="HttpRequestMessage"/>s themselves. Do not dispose it.</summary>
-    public HttpMessageHandler Handler(OutboundReach reach) => reach == OutboundReach.PublicAndLoopback ? loopbackPool : publicPool;
+    public HttpMessageHandler Handler(OutboundReach reach) => pools.GetOrAdd(reach, one => new(() => Pool(one))).Value;
+
+    /// <summary>An invoker over the pool of a reach. Disposing it leaves the pool alone.</summary>
+    public HttpMessageInvoker Invoker(OutboundReach reach) => new(Handler(reach), disposeHandler: false);
 
     /// <summary>A client over the pool of a reach. Disposing it leaves the pool alone.</summary>
     /// <param name="reach">How far it may connect.</param>
@@ -64,8 +57,8 @@ public sealed class OutboundHttp : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        publicPool.Dispose();
-        loopbackPool.Dispose();
+        foreach (var pool in pools.Values.Where(pool => pool.IsValueCreated))
+            pool.Value.Dispose();
     }
 
     private SocketsHttpHandler Pool(OutboundReach reach) => new()
@@ -92,7 +85,7 @@ public sealed class OutboundHttp : IDisposable
         foreach (var address in addresses)
         {
             // The socket goes to the address that was judged; the name is not resolved again.
-            if (!OutboundAddresses.Permits(address, reach, options.AllowedNetworks))
+            if (!OutboundAddresses.Permits(address, reach))
                 continue;
             Socket? socket = null;
             try

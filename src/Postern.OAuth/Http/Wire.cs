@@ -27,17 +27,8 @@ internal readonly record struct WireOutcome(WireAnswer? Answer, UnavailableKind 
 /// Sends one request, once, within one time limit and one size limit, and never throws for what the other side does. No body or
 /// header of an answer ever enters an exception.
 /// </summary>
-internal sealed class Wire(OutboundHttp outbound, TimeProvider time, OAuthOptions options) : IDisposable
+internal sealed class Wire(OutboundHttp outbound, TimeProvider time, OAuthOptions options)
 {
-    private readonly HttpMessageInvoker publicSide = new(outbound.Handler(OutboundReach.Public), disposeHandler: false);
-    private readonly HttpMessageInvoker loopbackSide = new(outbound.Handler(OutboundReach.PublicAndLoopback), disposeHandler: false);
-
-    public void Dispose()
-    {
-        publicSide.Dispose();
-        loopbackSide.Dispose();
-    }
-
     public async Task<WireOutcome> SendAsync(
         HttpRequestMessage request, OutboundReach reach, int maxBytes, CancellationToken cancellation)
     {
@@ -46,7 +37,7 @@ internal sealed class Wire(OutboundHttp outbound, TimeProvider time, OAuthOption
         int? status = null;
         try
         {
-            var side = reach == OutboundReach.PublicAndLoopback ? loopbackSide : publicSide;
+            using var side = outbound.Invoker(reach);
             using var response = await side.SendAsync(request, either.Token);
             status = (int)response.StatusCode;
             var retryAfter = RetryAfter(response.Headers.RetryAfter);

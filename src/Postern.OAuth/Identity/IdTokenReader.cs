@@ -63,7 +63,7 @@ public sealed class IdTokenReader
         var text = tokens.IdToken.Reveal();
         if (!TryReadHeader(text, out var header, out var why))
             return No(why);
-        var (verified, refusal) = await VerifyAsync(text, header, place, Endpoints.ReachOf(settings), cancellation);
+        var (verified, refusal) = await VerifyAsync(text, header, place, OutboundReach.Of(settings), cancellation);
         return verified ? claims.Judge(Payload(text), settings, pending.Nonce, header.Alg, tokens.Access) : refusal!;
     }
 

@@ -38,7 +38,7 @@ internal static class MetadataReader
                     Code = "issuer-mismatch",
                 };
             }
-            var reach = Endpoints.ReachOf(settings);
+            var reach = OutboundReach.Of(settings);
             string? bad = null;
             var authorization = Endpoint("authorization_endpoint");
             var token = Endpoint("token_endpoint");

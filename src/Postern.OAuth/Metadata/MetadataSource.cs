@@ -35,7 +35,7 @@ public sealed class MetadataSource
                 Code = "issuer-invalid",
             };
         }
-        var reach = Endpoints.ReachOf(settings);
+        var reach = OutboundReach.Of(settings);
         return await cache.GetAsync(
             $"{reach}|{settings.Issuer}", c => FetchAsync(issuer, settings, reach, c), refetch: false, cancellation);
     }

@@ -26,7 +26,7 @@ public sealed class RevocationEndpoint
             .Add("token", token)
             .Add("token_type_hint", kind == TokenKind.Refresh ? "refresh_token" : "access_token");
         using var request = ClientProof.Post(settings, endpoint, form);
-        var outcome = await wire.SendAsync(request, Endpoints.ReachOf(settings), options.MaxAnswerBytes, cancellation);
+        var outcome = await wire.SendAsync(request, OutboundReach.Of(settings), options.MaxAnswerBytes, cancellation);
         if (outcome.Answer is not { } answer)
             return new RevocationAnswer.Unavailable(outcome.Why, outcome.RetryAfter, outcome.Status);
         using (answer)

@@ -69,7 +69,7 @@ public sealed class TokenEndpoint
         using (form)
         {
             using var request = ClientProof.Post(settings, endpoint, form);
-            var outcome = await wire.SendAsync(request, Endpoints.ReachOf(settings), options.MaxAnswerBytes, cancellation);
+            var outcome = await wire.SendAsync(request, OutboundReach.Of(settings), options.MaxAnswerBytes, cancellation);
             if (outcome.Answer is not { } answer)
                 return TokenAnswerReader.NoAnswer(outcome, form.Sent);
             using (answer)

@@ -82,6 +82,11 @@ internal static class IssuerApplication
                 Describe(server, profile, environment.Address);
                 server.AddSigningKey(keys.Signing).AddEncryptionKey(keys.Encryption).DisableAccessTokenEncryption();
                 server.AddProtocolGuards();
+                if (environment.Additions.WithoutIss.Contains(profile.Id))
+                {
+                    server.WithoutIss();
+                }
+
                 server.AddEventHandler<OpenIddictServerEvents.ApplyTokenResponseContext>(handler => handler
                     .UseSingletonHandler<TokenMint.KeepResponse>().SetOrder(int.MinValue));
                 var host = server.UseAspNetCore()

@@ -45,6 +45,17 @@ internal static partial class ProtocolGuards
             .UseScopedHandler<AssertionOnce>()
             .SetOrder(ValidateClientAssertionIssuer.Descriptor.Order + 500));
 
+    /// <summary>Takes <c>iss</c> (RFC 9207) out of authorization responses, and its announcement out of the metadata.</summary>
+    public static OpenIddictServerBuilder WithoutIss(this OpenIddictServerBuilder server) => server
+        .RemoveEventHandler(Authentication.AttachIssuer.Descriptor)
+        .AddEventHandler<HandleConfigurationRequestContext>(handler => handler
+            .UseInlineHandler(context =>
+            {
+                context.Metadata.Remove(Metadata.AuthorizationResponseIssParameterSupported);
+                return ValueTask.CompletedTask;
+            })
+            .SetOrder(Discovery.AttachAdditionalMetadata.Descriptor.Order + 500));
+
     /// <summary>RFC 7636 section 4.1: 43 to 128 unreserved characters.</summary>
     [GeneratedRegex("^[A-Za-z0-9._~-]{43,128}$(?!\n)")]
     private static partial Regex Verifier();

@@ -42,7 +42,7 @@ internal sealed class Committer(Database database, StoreOptions options, IChance
     {
         try
         {
-            if (change.Lock is { } rows)
+            if (change.Lock is { } rows && database.Dialect.HasRowLocks)
                 await scope.Connection.QueryAsync<string>(database.Bind(rows, change.Parameters, scope.Transaction, default));
             // Before the change, because a notice that selects its keys looks for the rows that the change is about to touch.
             var keys = change.Notice is { } notice ? await KeysAsync(scope, change, notice) : null;

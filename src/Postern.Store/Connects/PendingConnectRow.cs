@@ -53,6 +53,9 @@ public sealed record PendingConnectRow(
     /// <summary>The hash of the browser binding, once redirected.</summary>
     public SecretHash? Binding { get; init; }
 
+    /// <summary>The MAC over all of this and the stage, made and checked by the caller; null once used or given up.</summary>
+    public byte[]? Mac { get; init; }
+
     /// <summary>How far it went.</summary>
     public ConnectStage Stage { get; init; }
 
@@ -64,5 +67,6 @@ public sealed record PendingConnectRow(
         State = row.HashOrNull("state_hash"),
         Binding = row.HashOrNull("binding_hash"),
         Stage = (ConnectStage)row.Int("stage"),
+        Mac = row.BytesOrNull("mac"),
     };
 }

@@ -24,6 +24,12 @@ public sealed class DefinitionReads
         "SELECT * FROM definitions WHERE kind = @kind AND superseded_at IS NULL ORDER BY tenant, name",
         new { kind = (int)kind }, DefinitionRow.Read, cancellation);
 
+    /// <summary>The highest revision that there is, in force or not; 0 for none.</summary>
+    public async Task<long> HighestAsync(TenantId tenant, DefinitionKind kind, string name, CancellationToken cancellation) =>
+        (await database.FindAsync(
+            "SELECT * FROM definitions WHERE tenant = @tenant AND kind = @kind AND name = @name ORDER BY revision DESC LIMIT 1",
+            new { tenant = tenant.Value, kind = (int)kind, name }, DefinitionRow.Read, cancellation))?.Revision ?? 0;
+
     /// <summary>One revision, in force or not; null if there is none.</summary>
     public Task<DefinitionRow?> FindAsync(TenantId tenant, DefinitionKind kind, string name, long revision, CancellationToken cancellation) =>
         database.FindAsync(

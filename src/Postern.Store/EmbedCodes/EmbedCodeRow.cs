@@ -21,6 +21,9 @@ public sealed record EmbedCodeRow(
     string Challenge,
     DateTimeOffset ExpiresAt)
 {
+    /// <summary>The MAC over all of this, made and checked by the caller; null once redeemed.</summary>
+    public byte[]? Mac { get; init; }
+
     /// <summary>When a frame redeemed it.</summary>
     public DateTimeOffset? UsedAt { get; init; }
 
@@ -29,5 +32,6 @@ public sealed record EmbedCodeRow(
         row.Text("origin"), row.Text("challenge"), row.Time("expires_at"))
     {
         UsedAt = row.TimeOrNull("used_at"),
+        Mac = row.BytesOrNull("mac"),
     };
 }

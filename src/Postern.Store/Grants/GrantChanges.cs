@@ -2,7 +2,10 @@ using Postern.Model;
 
 namespace Postern.Store;
 
-/// <summary>Changes of a grant's life: stored, confirmed, used, ended, revoked. Its renewal is in <see cref="RenewalChanges"/>.</summary>
+/// <summary>
+/// Changes of a grant's life: stored, confirmed, used, ended, revoked. What makes a grant count gives it a MAC, what ends it erases the
+/// MAC. Its renewal is in <see cref="RenewalChanges"/>.
+/// </summary>
 public static class GrantChanges
 {
     private const string Insert =
@@ -11,12 +14,12 @@ public static class GrantChanges
             access_sealed, refresh_sealed, access_expires_at, refresh_expires_at, absolute_end_at, scopes,
             principal_issuer, principal_id, principal_name, principal_email, connection_digest, definition_revision,
             confirmation_hash, confirm_before, renewal_state, renewal_fence, renewal_attempts, renewal_takeovers, renewal_due_at,
-            created_at, confirmed_at, last_used_at)
+            created_at, confirmed_at, last_used_at, mac)
         VALUES (@id, @tenant, @authority, @subjectId, @connection, @slot, @activeSlot, @session, @state, 0, 1,
             @access, @refresh, @accessExpiresAt, @refreshExpiresAt, @absoluteEndAt, @scopes,
             @principalIssuer, @principalId, @principalName, @principalEmail, @digest, @revision,
             @confirmation, {now} + @confirmWithin, 0, 0, 0, 0, @dueAt,
-            {now}, CASE WHEN @state = 1 THEN {now} END, CASE WHEN @state = 1 THEN {now} END)
+            {now}, CASE WHEN @state = 1 THEN {now} END, CASE WHEN @state = 1 THEN {now} END, @mac)
         """;
 
     /// <summary>Stores tokens that wait for the asking frame's confirmation.</summary>
@@ -34,14 +37,16 @@ public static class GrantChanges
     /// The asking frame confirms. Refused when it is another session, another confirmation, too late, or done already, or while the
     /// slot still has another active grant (<see cref="Replace"/> it in the same commit).
     /// </summary>
-    public static Change Confirm(TenantId tenant, GrantId id, SecretHash session, SecretHash confirmation) => new(
+    /// <param name="mac">Over the grant as it becomes.</param>
+    public static Change Confirm(TenantId tenant, GrantId id, SecretHash session, SecretHash confirmation, byte[] mac) => new(
         "grant-confirm",
         """
-        UPDATE grants SET state = 1, reason = 0, active_slot = slot, confirmation_hash = NULL, confirmed_at = {now}, last_used_at = {now}
+        UPDATE grants SET state = 1, reason = 0, active_slot = slot, confirmation_hash = NULL, confirmed_at = {now}, last_used_at = {now},
+            mac = @mac
         WHERE id = @id AND tenant = @tenant AND state = 0 AND session_hash = @session AND confirmation_hash = @confirmation
             AND confirm_before > {now}
         """,
-        new { id = id.ToString(), tenant = tenant.Value, session = session.Hex, confirmation = confirmation.Hex },
+        new { id = id.ToString(), tenant = tenant.Value, session = session.Hex, confirmation = confirmation.Hex, mac },
         Notice(tenant, id));
 
     /// <summary>
@@ -60,7 +65,7 @@ public static class GrantChanges
     public static Change Abandon(TenantId tenant, GrantId id) => new(
         "grant-abandon",
         """
-        UPDATE grants SET state = 3, confirmation_hash = NULL, access_sealed = NULL, refresh_sealed = NULL, revoked_at = {now}
+        UPDATE grants SET state = 3, confirmation_hash = NULL, access_sealed = NULL, refresh_sealed = NULL, mac = NULL, revoked_at = {now}
         WHERE id = @id AND tenant = @tenant AND state = 0 AND confirm_before <= {now}
         """,
         new { id = id.ToString(), tenant = tenant.Value },
@@ -71,10 +76,20 @@ public static class GrantChanges
         "grant-end",
         """
         UPDATE grants SET state = 2, reason = @reason, active_slot = NULL, renewal_state = 0, renewal_due_at = NULL,
-            renewal_fence = renewal_fence + 1
+            renewal_fence = renewal_fence + 1, mac = NULL
         WHERE id = @id AND tenant = @tenant AND state = 1 AND generation = @generation
         """,
         new { id = id.ToString(), tenant = tenant.Value, generation, reason = (int)reason },
+        Notice(tenant, id));
+
+    /// <summary>
+    /// Lets a <c>service</c> connection's revoked grant be followed by a new one: it is over as if it had ended by itself. Refused for a
+    /// person's grant, which only that person replaces, and for one that is not revoked.
+    /// </summary>
+    public static Change LiftRevocation(TenantId tenant, GrantId id) => new(
+        "grant-lift",
+        "UPDATE grants SET state = 2 WHERE id = @id AND tenant = @tenant AND state = 3 AND subject_authority = @service",
+        new { id = id.ToString(), tenant = tenant.Value, service = SubjectKey.Service(tenant).Authority },
         Notice(tenant, id));
 
     /// <summary>Notes that a query uses the grant, so that the background keeps it fresh. Never refuses a commit.</summary>
@@ -90,7 +105,8 @@ public static class GrantChanges
         name,
         """
         UPDATE grants SET state = 3, reason = @reason, active_slot = NULL, confirmation_hash = NULL, access_sealed = NULL, refresh_sealed = NULL,
-            renewal_state = 0, renewal_due_at = NULL, renewal_fence = renewal_fence + 1, revoked_at = {now}
+            renewal_state = 0, renewal_due_at = NULL, renewal_fence = renewal_fence + 1, mac = NULL,
+            revoked_at = {now}
         WHERE id = @id AND tenant = @tenant AND state <> 3
         """,
         new { id = id.ToString(), tenant = tenant.Value, reason = (int)ReconnectReason.Revoked },
@@ -125,6 +141,7 @@ public static class GrantChanges
             confirmation = confirmation?.Hex,
             confirmWithin = confirmWithin?.ToMs(),
             dueAt = grant.Pair.RenewalDueAt.ToMs(),
+            mac = grant.Mac,
         };
     }
 }

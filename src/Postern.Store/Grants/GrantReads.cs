@@ -58,15 +58,20 @@ public sealed class GrantReads
         },
         GrantRow.Read, cancellation);
 
-    /// <summary>Grants due for background renewal, idle or with a lost claim, used within the given time; the longest due first.</summary>
-    public Task<IReadOnlyList<GrantRow>> DueForRenewalAsync(TimeSpan usedWithin, int limit, CancellationToken cancellation) => database.ListAsync(
+    /// <summary>
+    /// Grants due for background renewal, idle or with a lost claim, used within the given time; the longest due first, a page at a time.
+    /// </summary>
+    /// <param name="after">The last one of the page before; null for the first page.</param>
+    public Task<IReadOnlyList<GrantRow>> DueForRenewalAsync(TimeSpan usedWithin, GrantRow? after, int limit, CancellationToken cancellation) => database.ListAsync(
         """
         SELECT * FROM grants WHERE state = 1 AND reason = 0 AND renewal_due_at <= {now} AND last_used_at >= {now} - @usedWithin
             AND (renewal_not_before IS NULL OR renewal_not_before <= {now})
             AND (renewal_state = 0 OR (renewal_state = 1 AND renewal_deadline <= {now}))
-        ORDER BY renewal_due_at LIMIT @limit
+            AND (renewal_due_at > @afterDue OR (renewal_due_at = @afterDue AND id > @afterId))
+        ORDER BY renewal_due_at, id LIMIT @limit
         """,
-        new { usedWithin = usedWithin.ToMs(), limit }, GrantRow.Read, cancellation);
+        new { usedWithin = usedWithin.ToMs(), afterDue = after?.RenewalDueAt?.ToMs() ?? -1, afterId = after?.Id.ToString() ?? "", limit },
+        GrantRow.Read, cancellation);
 
     /// <summary>Renewals whose sending is past its deadline: nobody knows whether the refresh token was spent.</summary>
     public Task<IReadOnlyList<GrantRow>> ExpiredSendingAsync(int limit, CancellationToken cancellation) => database.ListAsync(

@@ -56,8 +56,17 @@ public sealed record GrantRow
     /// <summary>The revision of the connection when the grant was given.</summary>
     public required long DefinitionRevision { get; init; }
 
+    /// <summary>The hash of the secret that the asking frame gives back; null once confirmed or over.</summary>
+    public SecretHash? Confirmation { get; init; }
+
     /// <summary>Until when the asking frame may confirm.</summary>
     public DateTimeOffset? ConfirmBefore { get; init; }
+
+    /// <summary>
+    /// The MAC that says the grant counts: for whom, where, with which scopes and in which generation. Made and checked by the caller;
+    /// null once the grant is over.
+    /// </summary>
+    public byte[]? Mac { get; init; }
 
     /// <summary>Where the renewal stands.</summary>
     public required RenewalState Renewal { get; init; }
@@ -113,7 +122,9 @@ public sealed record GrantRow
         Principal = new(row.Text("principal_issuer"), row.Text("principal_id"), row.Text("principal_name"), row.TextOrNull("principal_email")),
         ConnectionDigest = row.Bytes("connection_digest"),
         DefinitionRevision = row.Number("definition_revision"),
+        Confirmation = row.HashOrNull("confirmation_hash"),
         ConfirmBefore = row.TimeOrNull("confirm_before"),
+        Mac = row.BytesOrNull("mac"),
         Renewal = (RenewalState)row.Int("renewal_state"),
         RenewalFence = row.Number("renewal_fence"),
         RenewalNode = row.TextOrNull("renewal_node"),
@@ -174,4 +185,7 @@ public sealed record NewGrant
 
     /// <summary>When the grant ends whatever is renewed.</summary>
     public DateTimeOffset? AbsoluteEndAt { get; init; }
+
+    /// <summary>The MAC over the row as it is inserted, see <see cref="GrantRow.Mac"/>; without one nobody believes the row.</summary>
+    public byte[] Mac { get; init; } = [];
 }

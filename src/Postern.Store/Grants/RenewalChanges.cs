@@ -70,12 +70,14 @@ public static class RenewalChanges
     /// Stores the new pair under the next generation. Refused when the grant was revoked or the renewal was taken over meanwhile; the
     /// pair must then be revoked at the provider, not used.
     /// </summary>
-    public static Change StoreRenewed(TenantId tenant, GrantId id, long fence, int newGeneration, SealedPair pair) => new(
+    /// <param name="mac">Over the grant in the new generation, with its new scopes.</param>
+    public static Change StoreRenewed(TenantId tenant, GrantId id, long fence, int newGeneration, SealedPair pair, byte[] mac) => new(
         "renewal-store",
         """
         UPDATE grants SET generation = @newGeneration, access_sealed = @access, refresh_sealed = @refresh, access_expires_at = @accessExpiresAt,
             refresh_expires_at = @refreshExpiresAt, scopes = COALESCE(@scopes, scopes), renewal_due_at = @dueAt,
-            renewal_state = 0, renewal_node = NULL, renewal_deadline = NULL, renewal_not_before = NULL, renewal_attempts = 0, renewal_takeovers = 0
+            renewal_state = 0, renewal_node = NULL, renewal_deadline = NULL, renewal_not_before = NULL, renewal_attempts = 0, renewal_takeovers = 0,
+            mac = @mac
         WHERE id = @id AND tenant = @tenant AND state = 1 AND renewal_state = 2 AND renewal_fence = @fence AND generation = @newGeneration - 1
         """,
         new
@@ -90,6 +92,7 @@ public static class RenewalChanges
             refreshExpiresAt = pair.RefreshExpiresAt.ToMs(),
             scopes = pair.Scopes,
             dueAt = pair.RenewalDueAt.ToMs(),
+            mac,
         },
         GrantChanges.Notice(tenant, id));
 
@@ -133,7 +136,7 @@ public static class RenewalChanges
         "renewal-uncertain-end",
         """
         UPDATE grants SET state = 2, reason = @reason, active_slot = NULL, renewal_state = 0, renewal_node = NULL, renewal_deadline = NULL,
-            renewal_due_at = NULL, renewal_fence = renewal_fence + 1
+            renewal_due_at = NULL, renewal_fence = renewal_fence + 1, mac = NULL
         WHERE id = @id AND tenant = @tenant AND state = 1 AND renewal_state = 2 AND renewal_fence = @fence AND renewal_deadline <= {now}
         """,
         new { id = id.ToString(), tenant = tenant.Value, fence, reason = (int)ReconnectReason.Uncertain },
@@ -144,7 +147,7 @@ public static class RenewalChanges
         "renewal-end",
         """
         UPDATE grants SET state = 2, reason = @reason, active_slot = NULL, renewal_state = 0, renewal_node = NULL, renewal_deadline = NULL,
-            renewal_due_at = NULL
+            renewal_due_at = NULL, mac = NULL
         WHERE id = @id AND tenant = @tenant AND state = 1 AND renewal_state IN (1, 2) AND renewal_fence = @fence
         """,
         new { id = id.ToString(), tenant = tenant.Value, fence, reason = (int)reason },

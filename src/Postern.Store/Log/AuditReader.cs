@@ -97,16 +97,23 @@ public sealed class AuditReader
             : report;
     }
 
+    /// <summary>True when an export can begin at this index: it is 0, or there is an entry before it.</summary>
+    public async Task<bool> ReachesAsync(TenantId tenant, long index, CancellationToken cancellation) =>
+        index == 0 || await EntryBeforeAsync(tenant, index, cancellation) is not null;
+
     /// <summary>
     /// Writes the log as it is stored, good or not, as an export that <see cref="AuditExport.VerifyAsync"/> reads.
     /// </summary>
     /// <param name="output">Where to; not closed.</param>
-    /// <param name="from">The first index.</param>
+    /// <param name="from">The first index; one that the log reaches (<see cref="ReachesAsync"/>).</param>
     /// <param name="to">The index after the last; null for all there are.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The log does not reach <paramref name="from"/>; nothing was written.</exception>
     public async Task ExportAsync(Stream output, TenantId tenant, long from, long? to, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(from);
-        var end = from == 0 ? ChainVerifier.StartOf(tenant) : new(from, await EntryBeforeAsync(tenant, from, cancellation));
+        var end = from == 0
+            ? ChainVerifier.StartOf(tenant)
+            : new(from, await EntryBeforeAsync(tenant, from, cancellation) ?? throw new ArgumentOutOfRangeException(nameof(from), from, "The log does not reach this index."));
         var writer = new AuditExportWriter(output);
         await writer.BeginAsync(tenant, end, cancellation);
         await foreach (var link in LinksAsync(tenant, from, to, cancellation))
@@ -119,11 +126,11 @@ public sealed class AuditReader
 
     internal static AuditHead ReadHead(Columns row) => new(row.Number("size"), Convert.FromHexString(row.Text("entry_hash")));
 
-    private async Task<byte[]> EntryBeforeAsync(TenantId tenant, long index, CancellationToken cancellation) => (await database.FindAsync(
+    private Task<byte[]?> EntryBeforeAsync(TenantId tenant, long index, CancellationToken cancellation) => database.FindAsync(
         "SELECT entry_hash FROM audit_log WHERE tenant = @tenant AND position = @before",
         new { tenant = tenant.Value, before = index - 1 },
-        row => Convert.FromHexString(row.Text("entry_hash")),
-        cancellation)) ?? throw new ArgumentOutOfRangeException(nameof(index), index, "The log does not reach this index.");
+        row => EntryOf(row.Text("entry_hash")),
+        cancellation);
 
     // Page by page, each on a connection of its own: a long export must not keep the write-ahead log from being checkpointed.
     private async IAsyncEnumerable<ChainLink> LinksAsync(

@@ -7,9 +7,10 @@ public static class QueryRunChanges
 {
     /// <summary>
     /// Starts a run. One statement asks again for all that the decision rested on; refused when the session ended, the grant is not
-    /// active in this generation, it is not this person's (nor the tenant's own <c>service</c> grant), or the connection has a newer
-    /// revision. So no query starts after a revocation committed, on any node, whatever a cache believed: the rows that it rests on are
-    /// locked until the run is written, and a revocation waits for that.
+    /// active in this generation and under the MAC it was checked with, it is not this person's (nor the tenant's own <c>service</c>
+    /// grant), the connection or, where they count, the policies have newer revisions, or the connection or the workbook was retired.
+    /// So no query starts after a revocation committed, on any node, whatever a cache believed: the rows that it
+    /// rests on are locked until the run is written, and a revocation waits for that.
     /// </summary>
     public static Change Start(NewQueryRun run) => new(
         "query-start",
@@ -26,8 +27,12 @@ public static class QueryRunChanges
             AND s.id_hash = @session AND s.subject_authority = @authority AND s.subject_id = @subjectId
             AND s.ended_at IS NULL AND s.idle_expires_at > {now} AND s.absolute_expires_at > {now}
             AND ((g.subject_authority = s.subject_authority AND g.subject_id = s.subject_id) OR g.subject_authority = @service)
-            AND d.kind = @definitionKind AND d.revision = @revision AND d.superseded_at IS NULL
-        {share}
+            AND g.mac = @grantMac
+            AND d.kind = @definitionKind AND d.revision = @revision AND d.superseded_at IS NULL AND d.body <> ''
+            AND (@policies = 0 OR @policies = (SELECT SUM(p.revision) FROM definitions p
+                WHERE p.tenant = g.tenant AND p.kind = @policyKind AND p.superseded_at IS NULL AND p.body <> ''))
+            AND NOT EXISTS (SELECT 1 FROM definitions w WHERE w.tenant = s.tenant AND w.kind = @workbookKind AND w.name = @workbook
+                AND w.superseded_at IS NULL AND w.body = '')
         """,
         new
         {
@@ -46,12 +51,21 @@ public static class QueryRunChanges
             node = run.Node,
             nodeBoot = run.NodeBoot.ToString("D"),
             service = SubjectKey.Service(run.Subject.Tenant).Authority,
+            grantMac = run.GrantMac,
+            policies = run.PolicyRevisions,
             definitionKind = (int)DefinitionKind.Connection,
+            policyKind = (int)DefinitionKind.Policy,
+            workbookKind = (int)DefinitionKind.Workbook,
         })
     {
         // The grant for this transaction alone and not shared, because the same commit may write it (TouchUsed): two that shared it
         // would wait for one another.
-        Lock = "SELECT id FROM grants WHERE id = @grant AND tenant = @tenant {update}",
+        Lock = """
+            SELECT id FROM grants WHERE id = @grant AND tenant = @tenant {update};
+            SELECT id_hash FROM sessions WHERE id_hash = @session AND tenant = @tenant {share};
+            SELECT name FROM definitions WHERE tenant = @tenant AND superseded_at IS NULL AND ((kind = @definitionKind AND name = @connection)
+                OR (kind = @policyKind AND @policies <> 0) OR (kind = @workbookKind AND name = @workbook)) {share}
+            """,
     };
 
     /// <summary>Ends a run. Refused when it was ended already, for example as lost.</summary>

@@ -25,6 +25,15 @@ public sealed record NewQueryRun(
     string Node,
     Guid NodeBoot)
 {
+    /// <summary>The grant's MAC as it was checked; asked for at the start, and not kept.</summary>
+    public byte[]? GrantMac { get; init; }
+
+    /// <summary>
+    /// The sum of the revisions of all the tenant's policies as they were judged, or 0 where no policy of Postern decides. Revisions only
+    /// grow and policies are not taken away, so the same sum is the same policies. Asked for at the start, and not kept.
+    /// </summary>
+    public long PolicyRevisions { get; init; }
+
     /// <summary>The workbook, if it is a published query.</summary>
     public WorkbookId? Workbook { get; init; }
 

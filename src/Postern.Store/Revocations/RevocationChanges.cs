@@ -20,13 +20,17 @@ public static class RevocationChanges
         """,
         new { id = id.ToString("D"), tenant = tenant.Value, grant = grant.ToString() });
 
-    /// <summary>Enqueues a pair that never was stored, such as one that came after the grant was revoked.</summary>
+    /// <summary>
+    /// Enqueues a pair that never was stored, such as one that came after the grant was revoked. It is told from
+    /// <see cref="RevocationRow.NotBefore"/> on.
+    /// </summary>
     public static Change Enqueue(RevocationRow revocation) => new(
         "revocation-enqueue",
         """
         INSERT INTO provider_revocations (id, tenant, subject_authority, subject_id, connection, grant_id, generation, refresh_sealed, access_sealed, connection_digest,
             access_lives_until, status, attempts, not_before, fence, created_at)
-        VALUES (@id, @tenant, @authority, @subjectId, @connection, @grant, @generation, @refresh, @access, @digest, @accessLivesUntil, 0, 0, {now}, 0, {now})
+        VALUES (@id, @tenant, @authority, @subjectId, @connection, @grant, @generation, @refresh, @access, @digest, @accessLivesUntil, 0, 0,
+            CASE WHEN @notBefore > {now} THEN @notBefore ELSE {now} END, 0, {now})
         """,
         new
         {
@@ -41,6 +45,7 @@ public static class RevocationChanges
             access = revocation.AccessSealed,
             digest = revocation.ConnectionDigest,
             accessLivesUntil = revocation.AccessLivesUntil.ToMs(),
+            notBefore = revocation.NotBefore.ToMs(),
         });
 
     /// <summary>

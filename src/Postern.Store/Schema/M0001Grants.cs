@@ -46,7 +46,8 @@ public sealed class M0001Grants : ForwardOnlyMigration
             .Number("created_at")
             .NumberOrNull("confirmed_at")
             .NumberOrNull("last_used_at")
-            .NumberOrNull("revoked_at");
+            .NumberOrNull("revoked_at")
+            .BlobOrNull("mac");
         Create.Index("ix_grants_slot").OnTable("grants").OnColumn("slot");
         Create.Index("ix_grants_tenant").OnTable("grants").OnColumn("tenant").Ascending().OnColumn("state").Ascending();
         Create.Index("ix_grants_due").OnTable("grants").OnColumn("state").Ascending().OnColumn("renewal_due_at").Ascending();
@@ -69,7 +70,8 @@ public sealed class M0001Grants : ForwardOnlyMigration
             .Name("redirect_uri")
             .Number("stage")
             .Number("created_at")
-            .Number("expires_at");
+            .Number("expires_at")
+            .BlobOrNull("mac");
         Create.Index("ix_pending_connects_session").OnTable("pending_connects").OnColumn("session_hash");
         Create.Index("ix_pending_connects_expires").OnTable("pending_connects").OnColumn("expires_at");
 

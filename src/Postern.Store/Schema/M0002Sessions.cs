@@ -21,7 +21,7 @@ public sealed class M0002Sessions : ForwardOnlyMigration
             .Number("idle_expires_at")
             .Number("absolute_expires_at")
             .NumberOrNull("ended_at")
-            .Blob("mac");
+            .BlobOrNull("mac");
         Create.Index("ix_sessions_subject").OnTable("sessions")
             .OnColumn("tenant").Ascending().OnColumn("subject_id").Ascending();
         Create.Index("ix_sessions_expires").OnTable("sessions").OnColumn("absolute_expires_at");
@@ -46,7 +46,8 @@ public sealed class M0002Sessions : ForwardOnlyMigration
             .Name("challenge")
             .Number("created_at")
             .Number("expires_at")
-            .NumberOrNull("used_at");
+            .NumberOrNull("used_at")
+            .BlobOrNull("mac");
         Create.Index("ix_embed_codes_expires").OnTable("embed_codes").OnColumn("expires_at");
     }
 }

@@ -31,19 +31,33 @@ public static class SessionChanges
             mac = session.Mac,
         });
 
-    /// <summary>Extends a live session that is used: idle for so long from now, never beyond its absolute end. Refused once it ended.</summary>
-    public static Upkeep Touch(TenantId tenant, SecretHash id, TimeSpan idle) => new(
+    /// <summary>
+    /// Extends a live session that is used, with the MAC over its new end. Refused once it ended, and when somebody else extended it
+    /// since it was read.
+    /// </summary>
+    /// <param name="seen">The session as read.</param>
+    /// <param name="idleExpiresAt">When it ends unless it is used again; not beyond its absolute end.</param>
+    /// <param name="mac">Over the session with that end.</param>
+    public static Upkeep Touch(SessionRow seen, DateTimeOffset idleExpiresAt, byte[] mac) => new(
         "session-touch",
         """
-        UPDATE sessions SET idle_expires_at = CASE WHEN {now} + @idle < absolute_expires_at THEN {now} + @idle ELSE absolute_expires_at END
-        WHERE id_hash = @id AND tenant = @tenant AND ended_at IS NULL AND idle_expires_at > {now} AND absolute_expires_at > {now}
+        UPDATE sessions SET idle_expires_at = @idleExpiresAt, mac = @mac
+        WHERE id_hash = @id AND tenant = @tenant AND ended_at IS NULL AND idle_expires_at = @seen AND idle_expires_at > {now}
+            AND absolute_expires_at > {now} AND absolute_expires_at >= @idleExpiresAt
         """,
-        new { id = id.Hex, tenant = tenant.Value, idle = idle.ToMs() });
+        new
+        {
+            id = seen.Id.Hex,
+            tenant = seen.Subject.Tenant.Value,
+            idleExpiresAt = idleExpiresAt.ToMs(),
+            seen = seen.IdleExpiresAt.ToMs(),
+            mac,
+        });
 
-    /// <summary>Ends a session. Refused when it was ended already.</summary>
+    /// <summary>Ends a session and erases its MAC. Refused when it was ended already.</summary>
     public static Change End(TenantId tenant, SecretHash id) => new(
         "session-end",
-        "UPDATE sessions SET ended_at = {now} WHERE id_hash = @id AND tenant = @tenant AND ended_at IS NULL",
+        "UPDATE sessions SET ended_at = {now}, mac = NULL WHERE id_hash = @id AND tenant = @tenant AND ended_at IS NULL",
         new { id = id.Hex, tenant = tenant.Value },
         new FeedNotice(ChangeKind.Session, tenant, id.Hex));
 
@@ -54,9 +68,30 @@ public static class SessionChanges
             "tenant = @tenant AND subject_authority = @authority AND subject_id = @subjectId AND ended_at IS NULL AND (@kind IS NULL OR kind = @kind)";
         return new(
             "session-end-all",
-            $"UPDATE sessions SET ended_at = {{now}} WHERE {theirs}",
+            $"UPDATE sessions SET ended_at = {{now}}, mac = NULL WHERE {theirs}",
             new { tenant = subject.Tenant.Value, authority = subject.Authority, subjectId = subject.Id, kind = (int?)kind },
             new FeedNotice(ChangeKind.Session, subject.Tenant, "", $"SELECT id_hash FROM sessions WHERE {theirs} {{update}}"),
+            RowCount.Any);
+    }
+
+    /// <summary>
+    /// Ends all sessions that rest on a definition that is no longer in force; the feed names each. Null for a kind that no session rests
+    /// on. Never refused.
+    /// </summary>
+    internal static Change? EndAllThrough(TenantId tenant, DefinitionKind kind, string name)
+    {
+        var through = kind switch
+        {
+            DefinitionKind.Tenant => "tenant = @tenant AND ended_at IS NULL",
+            DefinitionKind.EmbedKey => "tenant = @tenant AND embed_key = @name AND ended_at IS NULL",
+            DefinitionKind.Workbook => "tenant = @tenant AND workbook = @name AND ended_at IS NULL",
+            _ => null,
+        };
+        return through is null ? null : new(
+            "session-end-through",
+            $"UPDATE sessions SET ended_at = {{now}}, mac = NULL WHERE {through}",
+            new { tenant = tenant.Value, name },
+            new FeedNotice(ChangeKind.Session, tenant, "", $"SELECT id_hash FROM sessions WHERE {through} {{update}}"),
             RowCount.Any);
     }
 

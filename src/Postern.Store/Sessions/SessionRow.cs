@@ -7,10 +7,10 @@ namespace Postern.Store;
 /// <param name="Subject">Who.</param>
 /// <param name="Kind">Portal or frame.</param>
 /// <param name="Attributes">The subject's attributes, see <see cref="AttributesJson"/>.</param>
-/// <param name="CreatedAt">When it began; the caller gives it because the MAC may cover it.</param>
-/// <param name="IdleExpiresAt">When it ends unless it is used. Not for the MAC: it moves.</param>
+/// <param name="CreatedAt">When it began; the caller gives it because the MAC covers it.</param>
+/// <param name="IdleExpiresAt">When it ends unless it is used; each move gives the row a new MAC.</param>
 /// <param name="AbsoluteExpiresAt">When it ends in any case.</param>
-/// <param name="Mac">The MAC over the columns that decide access, made and checked by the caller.</param>
+/// <param name="Mac">The MAC over the columns that decide access, made and checked by the caller; null once ended.</param>
 public sealed record SessionRow(
     SecretHash Id,
     SubjectKey Subject,
@@ -19,7 +19,7 @@ public sealed record SessionRow(
     DateTimeOffset CreatedAt,
     DateTimeOffset IdleExpiresAt,
     DateTimeOffset AbsoluteExpiresAt,
-    byte[] Mac)
+    byte[]? Mac)
 {
     /// <summary>The one workbook of a frame.</summary>
     public WorkbookId? Workbook { get; init; }
@@ -38,7 +38,7 @@ public sealed record SessionRow(
 
     internal static SessionRow Read(Columns row) => new(
         row.Hash("id_hash"), row.Subject(), (SessionKind)row.Int("kind"), row.Text("attributes"), row.Time("created_at"),
-        row.Time("idle_expires_at"), row.Time("absolute_expires_at"), row.Bytes("mac"))
+        row.Time("idle_expires_at"), row.Time("absolute_expires_at"), row.BytesOrNull("mac"))
     {
         Workbook = row.TextOrNull("workbook") is { } workbook ? WorkbookId.Parse(workbook) : null,
         EmbedKey = row.TextOrNull("embed_key"),

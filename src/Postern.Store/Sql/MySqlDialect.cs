@@ -21,6 +21,23 @@ internal sealed class MySqlDialect : SqlDialect
 
     public MySqlDialect(StoreOptions options)
     {
+        var builder = Builder(options);
+        plain = new MySqlConnectionStringBuilder(builder.ConnectionString) { Pooling = false }.ConnectionString;
+        // Strict: a text that is too long is an error and not another, shorter text. A session that stands still in a transaction ends.
+        var settings = string.Create(
+            CultureInfo.InvariantCulture,
+            $"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', innodb_lock_wait_timeout = {Seconds(options.BusyTimeout)}, wait_timeout = {Seconds(options.AbandonedAfter)}");
+        source = new MySqlDataSourceBuilder(builder.ConnectionString).UseConnectionOpenedCallback(async (context, cancellation) =>
+        {
+            if (context.Conditions.HasFlag(MySqlConnectionOpenedConditions.New))
+                await context.Connection.ExecuteAsync(new CommandDefinition(settings, cancellationToken: cancellation));
+        }).Build();
+    }
+
+    /// <summary>The connection string with what the store adds.</summary>
+    /// <exception cref="ArgumentException">It does not fit.</exception>
+    public static MySqlConnectionStringBuilder Builder(StoreOptions options)
+    {
         var builder = new MySqlConnectionStringBuilder(options.ConnectionString)
         {
             MaximumPoolSize = (uint)options.PoolSize,
@@ -36,18 +53,9 @@ internal sealed class MySqlDialect : SqlDialect
             ApplicationName = $"postern {options.Node}",
         };
         if (string.IsNullOrEmpty(builder.Server) || string.IsNullOrEmpty(builder.Database))
-            throw new ArgumentException("The store's connection string must name Server and Database.", nameof(options));
+            throw new UnfitConnectionException("names no Server or no Database.");
         Protect(builder, options.ConnectionString, options.AllowUnprotectedServer);
-        plain = new MySqlConnectionStringBuilder(builder.ConnectionString) { Pooling = false }.ConnectionString;
-        // Strict: a text that is too long is an error and not another, shorter text. A session that stands still in a transaction ends.
-        var settings = string.Create(
-            CultureInfo.InvariantCulture,
-            $"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', innodb_lock_wait_timeout = {Seconds(options.BusyTimeout)}, wait_timeout = {Seconds(options.AbandonedAfter)}");
-        source = new MySqlDataSourceBuilder(builder.ConnectionString).UseConnectionOpenedCallback(async (context, cancellation) =>
-        {
-            if (context.Conditions.HasFlag(MySqlConnectionOpenedConditions.New))
-                await context.Connection.ExecuteAsync(new CommandDefinition(settings, cancellationToken: cancellation));
-        }).Build();
+        return builder;
     }
 
     // By UTC on both sides, so that no session's time zone and no hour that comes twice in autumn takes part.
@@ -108,7 +116,7 @@ internal sealed class MySqlDialect : SqlDialect
         if (!ServerAddress.Mentions(written, "SSL Mode", "SslMode"))
             builder.SslMode = MySqlSslMode.VerifyFull;
         else if (builder.SslMode is not (MySqlSslMode.VerifyFull or MySqlSslMode.VerifyCA) && !allowUnprotected)
-            throw new ArgumentException(ServerAddress.Unprotected, nameof(written));
+            throw new UnfitConnectionException(ServerAddress.Unprotected);
     }
 
     private static uint Seconds(TimeSpan time) => (uint)Math.Max(1, Math.Ceiling(time.TotalSeconds));

@@ -23,6 +23,18 @@ internal sealed class PostgreSqlDialect : SqlDialect
 
     public PostgreSqlDialect(StoreOptions options)
     {
+        var builder = Builder(options);
+        plain = new NpgsqlConnectionStringBuilder(builder.ConnectionString) { Pooling = false }.ConnectionString;
+        builder.Options = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{builder.Options} -c lock_timeout={(long)options.BusyTimeout.TotalMilliseconds} -c idle_in_transaction_session_timeout={(long)options.AbandonedAfter.TotalMilliseconds}").Trim();
+        source = NpgsqlDataSource.Create(builder);
+    }
+
+    /// <summary>The connection string with what the store adds.</summary>
+    /// <exception cref="ArgumentException">It does not fit.</exception>
+    public static NpgsqlConnectionStringBuilder Builder(StoreOptions options)
+    {
         var builder = new NpgsqlConnectionStringBuilder(options.ConnectionString)
         {
             MaxPoolSize = options.PoolSize,
@@ -34,13 +46,9 @@ internal sealed class PostgreSqlDialect : SqlDialect
             IncludeErrorDetail = false,
         };
         if (string.IsNullOrEmpty(builder.Host) || string.IsNullOrEmpty(builder.Database))
-            throw new ArgumentException("The store's connection string must name Host and Database.", nameof(options));
+            throw new UnfitConnectionException("names no Host or no Database.");
         Protect(builder, options.ConnectionString, options.AllowUnprotectedServer);
-        plain = new NpgsqlConnectionStringBuilder(builder.ConnectionString) { Pooling = false }.ConnectionString;
-        builder.Options = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{builder.Options} -c lock_timeout={(long)options.BusyTimeout.TotalMilliseconds} -c idle_in_transaction_session_timeout={(long)options.AbandonedAfter.TotalMilliseconds}").Trim();
-        source = NpgsqlDataSource.Create(builder);
+        return builder;
     }
 
     public override string Now => "CAST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp()) * 1000) AS BIGINT)";
@@ -107,7 +115,7 @@ internal sealed class PostgreSqlDialect : SqlDialect
         if (!ServerAddress.Mentions(written, "SSL Mode", "SslMode"))
             builder.SslMode = SslMode.VerifyFull;
         else if (builder.SslMode is not (SslMode.VerifyFull or SslMode.VerifyCA) && !allowUnprotected)
-            throw new ArgumentException(ServerAddress.Unprotected, nameof(written));
+            throw new UnfitConnectionException(ServerAddress.Unprotected);
     }
 
     private static int Seconds(TimeSpan time) => (int)Math.Max(1, Math.Ceiling(time.TotalSeconds));

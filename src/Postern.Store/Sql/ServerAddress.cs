@@ -7,8 +7,7 @@ namespace Postern.Store;
 internal static class ServerAddress
 {
     public const string Unprotected =
-        "The store's server is on another machine and its connection string turns TLS or the check of its certificate off. "
-        + "Remove the SSL mode (VerifyFull is the default), or set AllowUnprotectedServer.";
+        "names a server on another machine and turns TLS, or the check of its certificate, off: remove the SSL mode (VerifyFull is the default), or set AllowUnprotectedServer.";
 
     /// <summary>True when every host named is loopback or a Unix socket.</summary>
     /// <param name="hosts">One host or several with commas between them, each perhaps with a port.</param>
@@ -26,3 +25,6 @@ internal static class ServerAddress
         return keys.Any(written.ContainsKey);
     }
 }
+
+/// <summary>A connection string that the store does not take. Its message goes on after "The connection string" and shows nothing of it.</summary>
+internal sealed class UnfitConnectionException(string problem) : ArgumentException(problem);

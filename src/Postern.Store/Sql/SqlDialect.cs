@@ -26,6 +26,9 @@ internal abstract class SqlDialect : IAsyncDisposable
     /// <summary>As <see cref="ShareLock"/>, for <c>{update}</c>: nobody else may lock them either.</summary>
     public abstract string UpdateLock { get; }
 
+    /// <summary>False where one writer works at a time.</summary>
+    public bool HasRowLocks => UpdateLock.Length > 0;
+
     /// <summary>A statement that wakes the other nodes' feeds when the transaction commits; null where they only poll.</summary>
     public virtual string? Announcement => null;
 

@@ -43,15 +43,17 @@ public static class MacContexts
     /// <summary>A session of a person in one browser, by the id that its row is found by (never the cookie itself).</summary>
     public static MacContext Session(TenantId tenant, string session) => MacContext.Of(tenant, "session", "sessions", session);
 
-    /// <summary>The definition of a connection.</summary>
-    public static MacContext Connection(TenantId tenant, ConnectionId connection) =>
-        MacContext.Of(tenant, "connection", "connections", connection.Value);
+    /// <summary>A grant: that it counts, for whom, and in which generation.</summary>
+    public static MacContext Grant(TenantId tenant, GrantId grant) => MacContext.Of(tenant, "grant", "grants", grant.ToString());
 
-    /// <summary>A policy.</summary>
-    public static MacContext Policy(TenantId tenant, string policy) => MacContext.Of(tenant, "policy", "policies", policy);
+    /// <summary>A connect under way, by its row's id.</summary>
+    public static MacContext PendingConnect(TenantId tenant, Guid connect) => MacContext.Of(tenant, "pending-connect", "pending_connects", connect.ToString("D"));
 
-    /// <summary>An embed key of a host application.</summary>
-    public static MacContext EmbedKey(TenantId tenant, string key) => MacContext.Of(tenant, "embed-key", "embed_keys", key);
+    /// <summary>A code for one frame, by the hash that its row is found by (never the code itself).</summary>
+    public static MacContext EmbedCode(TenantId tenant, string code) => MacContext.Of(tenant, "embed-code", "embed_codes", code);
+
+    /// <summary>A definition, by kind and name, such as <c>connection/lakehouse</c>.</summary>
+    public static MacContext Definition(TenantId tenant, string definition) => MacContext.Of(tenant, "definition", "definitions", definition);
 
     /// <summary>A row of a program that uses this package alone; its kind gets the prefix <c>x.</c>.</summary>
     public static MacContext Extension(TenantId tenant, string kind, string table, string row)

@@ -49,17 +49,6 @@ public static class RecordContexts
         return RecordContext.Of(tenant, "sign-in.pending", "pending_sign_ins", pending, issuer, null, null, null, []);
     }
 
-    /// <summary>A token that the authorization server still has to be told to revoke.</summary>
-    /// <param name="revocation">The row's id.</param>
-    /// <param name="subject">Whose token.</param>
-    /// <param name="connection">Of which connection.</param>
-    /// <param name="generation">Which token pair of the grant it was.</param>
-    /// <param name="connectionDigest">Where the token may go, <see cref="ConnectionDigest.Of"/>.</param>
-    /// <exception cref="ArgumentException">An id is empty or the digest is not 32 bytes.</exception>
-    public static RecordContext PendingRevocation(
-        string revocation, SubjectKey subject, ConnectionId connection, int generation, ReadOnlySpan<byte> connectionDigest) =>
-        OfSubject("token.revocation", "pending_revocations", revocation, subject, connection, generation, connectionDigest);
-
     /// <summary>The client secret of a connection. Its context holds the digest too: whoever edits the endpoint gets no secret either.</summary>
     /// <param name="tenant">The connection's tenant.</param>
     /// <param name="connection">The connection.</param>

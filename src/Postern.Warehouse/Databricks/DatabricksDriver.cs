@@ -9,12 +9,10 @@ namespace Postern.Warehouse.Databricks;
 /// Databricks SQL over the Statement Execution API 2.0 (docs.databricks.com/api/workspace/statementexecution), documented fields only:
 /// results as Arrow streams behind presigned links, for any size.
 /// </summary>
-/// <param name="http">What sends requests; see <see cref="WarehouseServices.AddWarehouse"/>.</param>
+/// <param name="http">What sends a connection's requests; see <see cref="WarehouseServices.AddWarehouse"/>.</param>
 public sealed class DatabricksDriver(
-    HttpMessageInvoker http, TimeProvider time, IChance chance, DatabricksOptions options, ILogger<DatabricksDriver> log) : IPlatformDriver
+    Func<Connection, HttpMessageInvoker> http, TimeProvider time, IChance chance, DatabricksOptions options, ILogger<DatabricksDriver> log) : IPlatformDriver
 {
-    private readonly Transport transport = new(http, time, options);
-
     /// <inheritdoc/>
     public string Platform => "databricks";
 
@@ -48,7 +46,7 @@ public sealed class DatabricksDriver(
 
             // 4. The rows: the first chunk is opened here, so that what can be refused is refused before an answer begins.
             var opened = await DatabricksRows.OpenAsync(
-                statement, answer, calls, new ChunkSource(statement, calls, transport, time, options, log), either.Token);
+                statement, answer, calls, new ChunkSource(statement, calls, TransportOf(statement.Connection), time, options, log), either.Token);
             finished |= opened.TryGet(out _, out _);
             return opened;
         }
@@ -94,7 +92,9 @@ public sealed class DatabricksDriver(
     }
 
     private StatementCalls Calls(Connection connection, IBearerSource bearers, StatementReport report) =>
-        new(connection, bearers, report, transport, time, chance, options, log);
+        new(connection, bearers, report, TransportOf(connection), time, chance, options, log);
+
+    private Transport TransportOf(Connection connection) => new(http(connection), time, options);
 
     private async Task<Outcome<StatementAnswer>> RunToEndAsync(Statement statement, StatementCalls calls, CancellationToken cancellation)
     {

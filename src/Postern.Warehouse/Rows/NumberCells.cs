@@ -37,14 +37,18 @@ internal sealed class IntCells<T> : Cells<PrimitiveArray<T>> where T : unmanaged
     }
 }
 
-/// <summary>64-bit floating point: the shortest text that reads back equal; <c>NaN</c> and infinities, which JSON lacks, as strings.</summary>
-internal sealed class DoubleCells : Cells<PrimitiveArray<double>>
+/// <summary>
+/// Floating point of either width: the shortest text that reads back equal; <c>NaN</c> and infinities, which JSON lacks, as strings.
+/// </summary>
+internal sealed class FloatingCells<T> : Cells<PrimitiveArray<T>>
+    where T : struct, IBinaryFloatingPointIeee754<T>
 {
     public override void WriteJson(Utf8JsonWriter json, int row)
     {
         var value = Column.Values[row];
-        if (double.IsFinite(value))
-            json.WriteNumberValue(value);
+        Span<byte> text = stackalloc byte[32];
+        if (T.IsFinite(value) && value.TryFormat(text, out var written, default, CultureInfo.InvariantCulture))
+            json.WriteRawValue(text[..written], skipInputValidation: true);
         else
             json.WriteStringValue(NotFinite.Name(value));
     }
@@ -53,30 +57,7 @@ internal sealed class DoubleCells : Cells<PrimitiveArray<double>>
     {
         var value = Column.Values[row];
         Span<byte> text = stackalloc byte[32];
-        if (double.IsFinite(value) && value.TryFormat(text, out var written, default, CultureInfo.InvariantCulture))
-            csv.Plain(text[..written]);
-        else
-            csv.Plain(NotFinite.Name(value));
-    }
-}
-
-/// <summary>32-bit floating point, as <see cref="DoubleCells"/>.</summary>
-internal sealed class SingleCells : Cells<PrimitiveArray<float>>
-{
-    public override void WriteJson(Utf8JsonWriter json, int row)
-    {
-        var value = Column.Values[row];
-        if (float.IsFinite(value))
-            json.WriteNumberValue(value);
-        else
-            json.WriteStringValue(NotFinite.Name(value));
-    }
-
-    public override void WriteCsv(CsvFields csv, int row)
-    {
-        var value = Column.Values[row];
-        Span<byte> text = stackalloc byte[32];
-        if (float.IsFinite(value) && value.TryFormat(text, out var written, default, CultureInfo.InvariantCulture))
+        if (T.IsFinite(value) && value.TryFormat(text, out var written, default, CultureInfo.InvariantCulture))
             csv.Plain(text[..written]);
         else
             csv.Plain(NotFinite.Name(value));
@@ -118,6 +99,6 @@ internal sealed class WideDecimalCells : Cells<Decimal256Array>
 /// <summary>The names of what JSON has no number for, as the JSON mapping of Protocol Buffers spells them.</summary>
 internal static class NotFinite
 {
-    public static ReadOnlySpan<byte> Name(double value) =>
-        double.IsNaN(value) ? "NaN"u8 : value > 0 ? "Infinity"u8 : "-Infinity"u8;
+    public static ReadOnlySpan<byte> Name<T>(T value) where T : IFloatingPointIeee754<T> =>
+        T.IsNaN(value) ? "NaN"u8 : T.IsPositive(value) ? "Infinity"u8 : "-Infinity"u8;
 }

@@ -99,7 +99,7 @@ public sealed class DemoStage : IAsyncLifetime
     public OutsideClient Outside() => new(Addresses);
 
     /// <summary>The grants of an id: <c>ana</c> embedded by Skyline, <c>corp-ana</c> in the portal.</summary>
-    public async Task<IReadOnlyList<GrantLine>> GrantsAsync(string subject, string state = "Active")
+    public async Task<IReadOnlyList<GrantLine>> GrantsAsync(string subject, string state = "active")
     {
         var json = await ServerProcess.RunAsync(PosternDll, "grants", "list", "--tenant", "skyline", "--json", "--config", Addresses.PosternFile);
         return [.. JsonSerializer.Deserialize<GrantLine[]>(json, JsonSerializerOptions.Web)!.Where(grant => grant.Subject == subject && grant.State == state)];

@@ -69,9 +69,27 @@ public sealed class Visit : IAsyncDisposable
             .Where(cookie => !cookie.HttpOnly).Select(cookie => $"{cookie.Domain} {cookie.Name}={cookie.Value}")));
     }
 
+    /// <summary>How every page looked at the end, next to the logs: what a failed journey saw.</summary>
+    private async Task KeepPicturesAsync()
+    {
+        var journey = string.Concat((TestContext.Current.Test?.TestDisplayName ?? "journey").Select(letter => char.IsLetterOrDigit(letter) ? letter : '-'));
+        for (var number = 0; number < Context.Pages.Count; number++)
+        {
+            try
+            {
+                await Context.Pages[number].ScreenshotAsync(new() { Path = Checkout.At("artifacts", "test-logs", "pages", $"{journey}-{number}.png"), Timeout = 5_000 });
+            }
+            catch (Exception error) when (error is PlaywrightException or TimeoutException)
+            {
+                // A page that is closing has no picture.
+            }
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await KeepStorageAsync();
+        await KeepPicturesAsync();
         await Recorder.SettleAsync();
         await Context.DisposeAsync();
         Assert.Empty(Recorder.Violations);

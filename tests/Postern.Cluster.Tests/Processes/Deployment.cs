@@ -58,14 +58,15 @@ internal sealed class Deployment : IAsyncDisposable
     /// <summary>Starts the sandbox and as many nodes as asked for.</summary>
     /// <param name="nodes">How many nodes start; their names are <c>node-0</c>, <c>node-1</c>, ….</param>
     /// <param name="change">Changes the configuration before anything starts.</param>
-    public static async Task<Deployment> StartAsync(int nodes = 1, Action<JsonNode>? change = null)
+    /// <param name="withoutIss">Issuers of the sandbox that do not send <c>iss</c>.</param>
+    public static async Task<Deployment> StartAsync(int nodes = 1, Action<JsonNode>? change = null, params string[] withoutIss)
     {
         var deployment = new Deployment(Math.Max(nodes, 1));
         try
         {
             Directory.CreateDirectory(deployment.DataFolder);
             deployment.WriteConfig(change);
-            await deployment.StartSandboxAsync();
+            await deployment.StartSandboxAsync(withoutIss);
             for (var index = 0; index < nodes; index++)
                 await deployment.StartNodeAsync(index);
             return deployment;
@@ -180,14 +181,16 @@ internal sealed class Deployment : IAsyncDisposable
         Directory.Delete(folder, recursive: true);
     }
 
-    private async Task StartSandboxAsync()
+    private async Task StartSandboxAsync(string[] withoutIss)
     {
         var additions = new JsonObject
         {
             ["clients"] = new JsonArray(
                 Client("workspace", "postern", "/oauth/callback"),
                 Client("generic", "postern", "/oauth/callback"),
+                Client("generic", "postern", "/oauth/callback/archive"),
                 Client("corp", "postern-portal", "/sign-in/callback")),
+            ["withoutIss"] = new JsonArray([.. withoutIss.Select(issuer => JsonValue.Create(issuer))]),
         };
         var file = Path.Combine(folder, "sandbox.json");
         await File.WriteAllTextAsync(file, additions.ToJsonString(), Suite.Token);

@@ -12,7 +12,10 @@ namespace Postern.Grants.Tests.Connects;
 
 public sealed class ConnectDeskTests
 {
-    private const string Callback = "https://acme.test/oauth/callback";
+    private const string Shared = "https://acme.test/oauth/callback";
+
+    // The scripted server sends no iss, so the connection has a redirect URI of its own.
+    private const string Callback = Shared + "/lake";
 
     [Fact]
     public async Task Connect_StepByStep_GivesAnActiveGrant()
@@ -219,11 +222,102 @@ public sealed class ConnectDeskTests
         Assert.Equal(0, rig.Authority.TokenRequests);
     }
 
+    [Fact]
+    public async Task Callback_WhoseUseIsTakenBackInTheDatabase_SendsNoSecondCode()
+    {
+        await using var rig = await Rig.StartAsync();
+        var redirect = await RedirectAsync(rig, await rig.One.SignInAsync());
+        using (await FirstAsync())
+            Assert.Equal(1, await rig.SqlAsync("UPDATE pending_connects SET stage = 1"));
+
+        Assert.Equal("connect-tampered", (await ExchangeAsync(rig, redirect)).Refused(RefusalKind.Untrusted).Code);
+
+        Assert.Equal(1, rig.Authority.TokenRequests);
+        Assert.Equal("pending_connects", Assert.Single(rig.One.Events.Of(EventKind.RowTampered)).Facts["table"]);
+
+        async Task<FreshTokens> FirstAsync() => (await ExchangeAsync(rig, redirect)).Value();
+    }
+
+    [Fact]
+    public async Task Popup_OfAConnectEditedInTheDatabase_SaysNothingAndGoesNoFurther()
+    {
+        await using var rig = await Rig.StartAsync();
+        var handle = (await BeginAsync(rig, await rig.One.SignInAsync())).Handle.Reveal();
+        Assert.Equal(1, await rig.SqlAsync("UPDATE pending_connects SET subject_id = 'ben', host_display = 'Somebody else'"));
+
+        (await rig.One.Desk.Connects.IntroduceAsync(Rig.Acme, handle, Rig.Cancellation)).Refused(RefusalKind.Untrusted);
+        (await rig.One.Desk.Connects.RedirectAsync(Rig.Acme, handle, null, Rig.Cancellation)).Refused(RefusalKind.Untrusted);
+
+        Assert.Equal(2, rig.One.Events.Of(EventKind.RowTampered).Count);
+        Assert.Empty(rig.One.Events.Of(EventKind.ConnectRedirected));
+    }
+
+    [Fact]
+    public async Task Confirm_OfAGrantMovedToTheThiefsSessionInTheDatabase_IsRefused()
+    {
+        await using var rig = await Rig.StartAsync();
+        var kept = await KeepAsync(rig, await rig.One.SignInAsync());
+        var thief = await rig.One.SignInAsync(Rig.Ben);
+        Assert.Equal(1, await rig.SqlAsync("UPDATE grants SET subject_id = 'ben', session_hash = @session", new { session = thief.Id.Hex }));
+
+        (await ConfirmAsync(rig, thief, kept)).Refused(RefusalKind.Forbidden);
+
+        Assert.Equal("grants", Assert.Single(rig.One.Events.Of(EventKind.RowTampered)).Facts["table"]);
+        Assert.Equal(GrantState.Unconfirmed, (await rig.RowAsync(kept.Grant)).State);
+    }
+
+    [Fact]
+    public async Task Grant_ConfirmedByEditingTheDatabase_GivesNoLease()
+    {
+        await using var rig = await Rig.StartAsync();
+        var kept = await KeepAsync(rig, await rig.One.SignInAsync());
+        Assert.Equal(1, await rig.SqlAsync("UPDATE grants SET state = 1, active_slot = slot, confirmation_hash = NULL"));
+
+        (await rig.One.LeaseAsync(Rig.Lake)).Refused(RefusalKind.ReconnectRequired);
+
+        Assert.Equal(kept.Grant, Assert.Single(rig.One.Events.Of(EventKind.RowTampered)).Grant);
+    }
+
+    [Theory]
+    [InlineData("https://acme.test/oauth/callback")]
+    [InlineData("https://acme.test/oauth/callback/grace")]
+    [InlineData("https://acme.test/oauth/callback/LAKE")]
+    [InlineData("https://other.test/oauth/callback/lake")]
+    public async Task Callback_OfAServerWithoutIss_AtAnotherPath_IsAMixUpAndSendsNoCode(string receivedAt)
+    {
+        await using var rig = await Rig.StartAsync();
+        var redirect = await RedirectAsync(rig, await rig.One.SignInAsync());
+        Assert.Contains("redirect_uri=" + Uri.EscapeDataString(Callback) + "&", redirect.Url, StringComparison.Ordinal);
+
+        var mixedUp = await rig.One.Desk.Connects.ExchangeAsync(Rig.Acme, Answer(redirect), redirect.Binding.Reveal(), receivedAt, Rig.Cancellation);
+
+        Assert.Equal("redirect-uri-mismatch", mixedUp.Refused(RefusalKind.Untrusted).Code);
+        Assert.Equal("redirect-uri-mismatch", Assert.Single(rig.One.Events.Of(EventKind.ConnectRefused)).Code);
+        Assert.Equal(0, rig.Authority.TokenRequests);
+    }
+
+    [Fact]
+    public async Task Callback_OfAServerWithIss_ComesToTheSharedPathAndNeedsIt()
+    {
+        await using var rig = await Rig.StartAsync();
+        rig.Authority.SendsIss = true;
+        var session = await rig.One.SignInAsync();
+        var (with, without) = (await RedirectAsync(rig, session), await RedirectAsync(rig, session));
+        Assert.Contains("redirect_uri=" + Uri.EscapeDataString(Shared) + "&", with.Url, StringComparison.Ordinal);
+
+        var missing = await rig.One.Desk.Connects.ExchangeAsync(Rig.Acme, Answer(without), without.Binding.Reveal(), Shared, Rig.Cancellation);
+        using var fresh = (await rig.One.Desk.Connects.ExchangeAsync(
+            Rig.Acme, Answer(with, "&iss=" + Uri.EscapeDataString(rig.Authority.Issuer)), with.Binding.Reveal(), Shared, Rig.Cancellation)).Value();
+
+        Assert.Equal("iss-missing", missing.Refused(RefusalKind.Untrusted).Code);
+        Assert.Equal(1, rig.Authority.TokenRequests);
+    }
+
     private static async Task<Outcome<BegunConnect>> TryBeginAsync(Rig rig, Session session)
     {
         var viewer = new Viewer(session.Subject, SessionKind.Portal, null, new HashSet<ConnectionId> { Rig.Lake });
         var permitted = ConnectPolicy.Judge(viewer, await rig.One.ConnectionAsync(Rig.Lake)).Value();
-        return await rig.One.Desk.Connects.BeginAsync(permitted, session, null, Callback, Rig.Cancellation);
+        return await rig.One.Desk.Connects.BeginAsync(permitted, session, null, Shared, Rig.Cancellation);
     }
 
     private static async Task<BegunConnect> BeginAsync(Rig rig, Session session) => (await TryBeginAsync(rig, session)).Value();
@@ -234,10 +328,10 @@ public sealed class ConnectDeskTests
         return (await rig.One.Desk.Connects.RedirectAsync(Rig.Acme, begun.Handle.Reveal(), null, Rig.Cancellation)).Value();
     }
 
-    private static CallbackParameters Answer(ConnectRedirect redirect)
+    private static CallbackParameters Answer(ConnectRedirect redirect, string more = "")
     {
         var state = new Uri(redirect.Url).Query.TrimStart('?').Split('&').Single(part => part.StartsWith("state=", StringComparison.Ordinal));
-        return CallbackParameters.Parse("code=good&" + state).Value();
+        return CallbackParameters.Parse("code=good&" + state + more).Value();
     }
 
     private static Task<Outcome<FreshTokens>> ExchangeAsync(Rig rig, ConnectRedirect redirect) => ExchangeAsync(rig, redirect, redirect.Binding.Reveal());

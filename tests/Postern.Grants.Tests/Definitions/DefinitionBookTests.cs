@@ -36,6 +36,19 @@ public sealed class DefinitionBookTests
     }
 
     [Fact]
+    public async Task AllowedNetworks_OfOneConnection_AreItsOwnOnEveryNode()
+    {
+        await using var rig = await Rig.StartAsync();
+        var lake = rig.Seed().Connections[0] with { AllowedNetworks = [System.Net.IPNetwork.Parse("10.20.0.0/16")] };
+        await rig.One.Desk.Definitions.SeedAsync(rig.Seed() with { Connections = [lake] }, "test", Rig.Cancellation);
+        var two = rig.AddNode("two");
+
+        Assert.Equal("10.20.0.0/16", Assert.Single((await two.ConnectionAsync(Rig.Lake)).AllowedNetworks).ToString());
+        Assert.Empty((await two.ConnectionAsync(Rig.Lake)).Authorization.AllowedNetworks);
+        Assert.Empty((await two.ConnectionAsync(Rig.Grace)).AllowedNetworks);
+    }
+
+    [Fact]
     public async Task DefinitionRow_EditedInTheDatabase_IsUnavailableAndOneEvent()
     {
         await using var rig = await Rig.StartAsync();
@@ -87,5 +100,49 @@ public sealed class DefinitionBookTests
 
         Assert.Null(await rig.One.Desk.Definitions.TenantOfHostAsync("acme.test", Rig.Cancellation));
         Assert.Equal(thief.Id, (await rig.One.Desk.Definitions.TenantOfHostAsync("thief.test", Rig.Cancellation))!.Id);
+    }
+
+    [Fact]
+    public async Task OlderRevision_PutBackInTheDatabase_IsNotBelievedWhileTheNewerIsThere()
+    {
+        await using var rig = await Rig.StartAsync();
+        await rig.One.Desk.Definitions.SeedAsync(Moved(rig), "test", Rig.Cancellation);
+        await PutBackAsync(rig);
+        var two = rig.AddNode("two");
+
+        Assert.Equal("definition-tampered", (await two.Desk.Definitions.ConnectionAsync(Rig.Acme, Rig.Lake, Rig.Cancellation)).Refused(RefusalKind.Unavailable).Code);
+
+        Assert.Equal("older-revision", Assert.Single(two.Events.Of(EventKind.RowTampered)).Code);
+        // The configuration puts it right, above all that there ever were.
+        Assert.Equal(["connection/lake"], await two.Desk.Definitions.SeedAsync(Moved(rig), "test", Rig.Cancellation));
+        Assert.Equal(("moved.test", 3L), ((await two.ConnectionAsync(Rig.Lake)).Endpoint.Host, (await two.ConnectionAsync(Rig.Lake)).Revision));
+    }
+
+    [Fact]
+    public async Task OlderRevision_PutBackAfterTheNewerWasDeleted_IsNotBelievedByANodeThatSawTheNewer()
+    {
+        await using var rig = await Rig.StartAsync();
+        await rig.One.Desk.Definitions.SeedAsync(Moved(rig), "test", Rig.Cancellation);
+        Assert.Equal(2, (await rig.One.ConnectionAsync(Rig.Lake)).Revision);
+        await PutBackAsync(rig);
+        await rig.SqlAsync("DELETE FROM definitions WHERE kind = 2 AND name = 'lake' AND revision = 2");
+        rig.One.Get<DefinitionBook>().OnMissed();
+
+        Assert.Equal("definition-tampered", (await rig.One.Desk.Definitions.ConnectionAsync(Rig.Acme, Rig.Lake, Rig.Cancellation)).Refused(RefusalKind.Unavailable).Code);
+
+        Assert.Equal("older-revision", Assert.Single(rig.One.Events.Of(EventKind.RowTampered)).Code);
+    }
+
+    private static TenantSeed Moved(Rig rig)
+    {
+        var seed = rig.Seed();
+        return seed with { Connections = [seed.Connections[0] with { Endpoint = new Uri("https://moved.test/") }] };
+    }
+
+    private static async Task PutBackAsync(Rig rig)
+    {
+        const string lake = "kind = 2 AND name = 'lake'";
+        Assert.Equal(1, await rig.SqlAsync($"UPDATE definitions SET current_name = NULL, superseded_at = 1 WHERE {lake} AND revision = 2"));
+        Assert.Equal(1, await rig.SqlAsync($"UPDATE definitions SET current_name = 'acme/connection/lake', superseded_at = NULL WHERE {lake} AND revision = 1"));
     }
 }

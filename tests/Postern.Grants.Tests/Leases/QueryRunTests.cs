@@ -37,6 +37,23 @@ public sealed class QueryRunTests
     }
 
     [Fact]
+    public async Task Start_ConnectionChangedSinceItWasJudged_IsAConflictAndNotTheSessionsEnd()
+    {
+        await using var rig = await Rig.StartAsync();
+        await rig.GrantAsync(Rig.Lake);
+        var session = await rig.One.SignInAsync();
+        var lease = (await rig.One.LeaseAsync(Rig.Lake)).Value();
+        var seed = rig.Seed();
+        await rig.One.Desk.Definitions.SeedAsync(seed with { Connections = [seed.Connections[0] with { DisplayName = "Another name" }] }, "test", Rig.Cancellation);
+
+        var started = await rig.One.Desk.StartAsync(lease, session, new byte[32], Rig.Cancellation);
+
+        Assert.Equal("connection-changed", started.Refused(RefusalKind.Conflict).Code);
+        Assert.Empty(rig.One.Events.Of(EventKind.QueryStarted));
+        await using var again = await rig.One.RunAsync(Rig.Lake, session);
+    }
+
+    [Fact]
     public async Task Start_AfterAnotherNodeRenewed_TakesTheNewerGeneration()
     {
         await using var rig = await Rig.StartAsync();

@@ -1,4 +1,5 @@
 using Postern.Grants.Renewal;
+using Postern.Grants.Revocation;
 using Postern.Grants.Tests.Support;
 using Postern.Model;
 
@@ -243,10 +244,10 @@ public sealed class ServerFaultTests
     }
 
     [Fact]
-    public async Task LateAnswer_WhileTheGrantStands_IsWipedWithoutEndingTheFamily()
+    public async Task LateAnswer_OfAnUncertainGrant_IsRevokedWhenItsAccessTokenEndedAndNotBefore()
     {
         await using var rig = await Rig.StartAsync(NotLong);
-        var (id, _) = await rig.GrantAsync(Rig.Lake);
+        var (id, family) = await rig.GrantAsync(Rig.Lake);
         rig.Clock.Advance(TimeSpan.FromMinutes(55));
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var hold = new TaskCompletionSource();
@@ -261,7 +262,37 @@ public sealed class ServerFaultTests
         Assert.Equal(1, (await rig.PumpAsync(renewing)).Value().Generation);
         Assert.Equal((GrantState.Active, ReconnectReason.Uncertain), (await rig.RowAsync(id)).Standing());
         Assert.Equal("late-answer", Assert.Single(rig.One.Events.Of(EventKind.RenewalAbandoned)).Code);
-        Assert.Empty(await rig.One.Store.Revocations.DueAsync(10, Rig.Cancellation));
+        // To revoke one token of the family ends all of it, and with it the access token that still serves.
+        await rig.One.Get<Revoker>().TellAsync(Rig.Cancellation);
+        Assert.Empty(rig.Authority.Revoked);
+        rig.Clock.Advance(TimeSpan.FromMinutes(6));
+        await rig.One.Get<Revoker>().TellAsync(Rig.Cancellation);
+        Assert.Equal([family.Refresh, family.Access], rig.Authority.Revoked);
+    }
+
+    [Theory]
+    [InlineData("grace", 0)]
+    [InlineData("service", 1)]
+    public async Task LateAnswer_AfterAnotherNodeRenewed_IsRevokedWhereThatEndsNoFamily(string connection, int revoked)
+    {
+        await using var rig = await Rig.StartAsync(NotLong);
+        var (id, _) = await rig.GrantAsync(ConnectionId.Parse(connection), connection == "service" ? new Subject(SubjectKey.Service(Rig.Acme), Rig.Ana.Attributes) : null);
+        rig.Clock.Advance(TimeSpan.FromMinutes(61));
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var hold = new TaskCompletionSource();
+        rig.Authority.Script(new Fault { Reached = reached, Hold = hold.Task });
+        var renewing = rig.One.Get<Renewer>().EnsureAsync(Rig.Acme, id, RenewalNeed.ToUse, Rig.Cancellation);
+        await reached.Task;
+        await rig.SqlAsync("UPDATE grants SET renewal_deadline = 0 WHERE id = @id", new { id = id.ToString() });
+        (await rig.AddNode("two").Get<Renewer>().EnsureAsync(Rig.Acme, id, RenewalNeed.ToUse, Rig.Cancellation)).Value();
+        hold.SetResult();
+        (await rig.PumpAsync(renewing)).Value();
+
+        await rig.One.Get<Revoker>().TellAsync(Rig.Cancellation);
+
+        Assert.Equal("late-answer", Assert.Single(rig.One.Events.Of(EventKind.RenewalAbandoned)).Code);
+        Assert.Equal((GrantState.Active, 2), ((await rig.RowAsync(id)).State, (await rig.RowAsync(id)).Generation));
+        Assert.Equal(revoked, rig.Authority.Revoked.Count);
     }
 }
 

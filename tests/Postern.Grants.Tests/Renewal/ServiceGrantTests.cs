@@ -1,5 +1,6 @@
 using Postern.Grants.Tests.Support;
 using Postern.Model;
+using Postern.Store;
 
 namespace Postern.Grants.Tests.Renewal;
 
@@ -70,5 +71,60 @@ public sealed class ServiceGrantTests
         rig.Clock.Advance(TimeSpan.FromSeconds(6));
 
         (await rig.One.LeaseAsync(Rig.Service)).Value();
+    }
+
+    [Fact]
+    public async Task Lease_AfterAnOperatorRevokedTheServiceGrant_IsRefusedUntilThatIsLifted()
+    {
+        await using var rig = await Rig.StartAsync();
+        var grant = (await rig.One.LeaseAsync(Rig.Service)).Value().Grant;
+        Assert.True(await rig.One.Desk.RevokeAsOperatorAsync(Rig.Acme, grant, "operator:test", Rig.Cancellation));
+
+        Assert.Equal("service-revoked", (await rig.One.LeaseAsync(Rig.Service)).Refused(RefusalKind.Forbidden).Code);
+        Assert.Equal("service-revoked", (await rig.AddNode("two").LeaseAsync(Rig.Service)).Refused(RefusalKind.Forbidden).Code);
+        Assert.Equal(1, rig.Authority.TokenRequests);
+
+        Assert.True(await rig.One.Desk.LiftRevocationAsync(Rig.Acme, grant, "operator:test", Rig.Cancellation));
+        Assert.NotEqual(grant, (await rig.One.LeaseAsync(Rig.Service)).Value().Grant);
+        Assert.Equal("operator:test", Assert.Single(rig.One.Events.Of(EventKind.RevocationLifted)).Actor);
+        Assert.False(await rig.One.Desk.LiftRevocationAsync(Rig.Acme, grant, "operator:test", Rig.Cancellation));
+    }
+
+    [Fact]
+    public async Task Lift_OfAPersonsRevokedGrant_IsRefused()
+    {
+        await using var rig = await Rig.StartAsync();
+        var (id, _) = await rig.GrantAsync(Rig.Lake);
+        await rig.One.Desk.RevokeAsOperatorAsync(Rig.Acme, id, "operator:test", Rig.Cancellation);
+
+        Assert.False(await rig.One.Desk.LiftRevocationAsync(Rig.Acme, id, "operator:test", Rig.Cancellation));
+
+        Assert.Equal(GrantState.Revoked, (await rig.RowAsync(id)).State);
+    }
+
+    [Fact]
+    public async Task Start_PolicyChangedSinceItWasJudged_IsAConflictAndNoRun()
+    {
+        await using var rig = await Rig.StartAsync();
+        var session = await rig.One.SignInAsync();
+        var lease = (await rig.One.LeaseAsync(Rig.Service)).Value();
+        await rig.One.Desk.Definitions.SeedAsync(rig.Seed() with { Others = [new(DefinitionKind.Policy, "all", "{ }")] }, "test", Rig.Cancellation);
+
+        var started = await rig.One.Desk.StartAsync(lease, session, new byte[32], Rig.Cancellation);
+
+        Assert.Equal("policy-changed", started.Refused(RefusalKind.Conflict).Code);
+        Assert.Empty(rig.One.Events.Of(EventKind.QueryStarted));
+        await using var again = await rig.One.RunAsync(Rig.Service, session);
+    }
+
+    [Fact]
+    public async Task Start_PolicyAddedSinceItWasJudged_IsAConflictAndNoRun()
+    {
+        await using var rig = await Rig.StartAsync();
+        var session = await rig.One.SignInAsync();
+        var lease = (await rig.One.LeaseAsync(Rig.Service)).Value();
+        await rig.One.Desk.Definitions.SeedAsync(rig.Seed() with { Others = [new(DefinitionKind.Policy, "more", "{}")] }, "test", Rig.Cancellation);
+
+        Assert.Equal("policy-changed", (await rig.One.Desk.StartAsync(lease, session, new byte[32], Rig.Cancellation)).Refused(RefusalKind.Conflict).Code);
     }
 }

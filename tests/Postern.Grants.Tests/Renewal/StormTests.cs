@@ -96,11 +96,13 @@ public sealed class StormTests
         Assert.Equal((2, 1, 1), ((await rig.RowAsync(used)).Generation, (await rig.RowAsync(idle)).Generation, rig.Authority.TokenRequests));
     }
 
-    [Fact]
-    public async Task Background_OfAServerThatFails_AsksItForAFewGrantsOnly()
+    [Theory]
+    [InlineData(40)]
+    [InlineData(300)]
+    public async Task Background_OfAServerThatFails_AsksItForAFewGrantsOnlyAndStarvesNobodyBehindThem(int waiting)
     {
         await using var rig = await Rig.StartAsync();
-        for (var i = 0; i < 40; i++)
+        for (var i = 0; i < waiting; i++)
             await rig.GrantAsync(Rig.Lake, new Subject(Rig.Ana.Key with { Id = $"person-{i}" }, Rig.Ana.Attributes));
         var (healthy, _) = await rig.GrantAsync(Rig.Steady);
         rig.Clock.Advance(TimeSpan.FromMinutes(59));

@@ -33,6 +33,7 @@ public sealed class SessionBookTests
         "embed_key = 'other'",
         "origin = 'https://evil.test'",
         "absolute_expires_at = absolute_expires_at + 86400000",
+        "idle_expires_at = idle_expires_at + 1",
         "created_at = created_at + 1",
         "mac = zeroblob(64)",
     ];
@@ -46,6 +47,19 @@ public sealed class SessionBookTests
         await rig.SqlAsync($"UPDATE sessions SET {edit}");
 
         Assert.Null(await rig.One.Desk.Sessions.FindAsync(Rig.Acme, opened.Cookie.Reveal(), SessionKind.Portal, Rig.Cancellation));
+
+        Assert.Single(rig.One.Events.Of(EventKind.SessionRefused));
+    }
+
+    [Fact]
+    public async Task SessionRow_WhoseEndIsTakenBackInTheDatabase_IsNoSessionButAnEvent()
+    {
+        await using var rig = await Rig.StartAsync();
+        var opened = await OpenAsync(rig);
+        await rig.One.Desk.Sessions.EndAsync(opened.Session, Rig.Cancellation);
+        Assert.Equal(1, await rig.SqlAsync("UPDATE sessions SET ended_at = NULL"));
+
+        Assert.Null(await FindAsync(rig, opened));
 
         Assert.Single(rig.One.Events.Of(EventKind.SessionRefused));
     }
@@ -130,6 +144,76 @@ public sealed class SessionBookTests
 
         Assert.Equal(late, invented);
         Assert.Equal(["late", "unknown"], rig.One.Events.Of(EventKind.FrameRefused).Select(e => e.Code));
+    }
+
+    public static TheoryData<string> CodeEdits() =>
+    [
+        "subject_id = 'ben'",
+        "subject_authority = 'https://idp.test'",
+        "embed_key = 'other'",
+        """attributes = '{"email":["admin@acme.test"]}'""",
+        "workbook = 'other'",
+        "origin = 'https://evil.test'",
+        "expires_at = expires_at + 86400000",
+        "mac = NULL",
+        "mac = zeroblob(51)",
+    ];
+
+    [Theory]
+    [MemberData(nameof(CodeEdits))]
+    public async Task EmbedCode_EditedInTheDatabase_OpensNoFrameAndIsAnEvent(string edit)
+    {
+        await using var rig = await Rig.StartAsync();
+        var code = await IssueAsync(rig);
+        Assert.Equal(1, await rig.SqlAsync($"UPDATE embed_codes SET {edit}"));
+
+        Assert.Equal("embed-code", (await RedeemAsync(rig, code)).Refused(RefusalKind.Unauthenticated).Code);
+
+        Assert.Equal("embed_codes", Assert.Single(rig.One.Events.Of(EventKind.RowTampered)).Facts["table"]);
+        Assert.Equal("tampered", Assert.Single(rig.One.Events.Of(EventKind.FrameRefused)).Code);
+        Assert.Empty(rig.One.Events.Of(EventKind.FrameOpened));
+    }
+
+    [Fact]
+    public async Task EmbedCode_WhoseChallengeIsExchangedInTheDatabase_OpensNoFrameForTheThief()
+    {
+        await using var rig = await Rig.StartAsync();
+        var code = await IssueAsync(rig);
+        await rig.SqlAsync("UPDATE embed_codes SET challenge = 'challenge-of-a-thief'");
+
+        (await rig.One.Desk.Sessions.RedeemCodeAsync(Rig.Acme, code, "challenge-of-a-thief", Rig.Cancellation)).Refused(RefusalKind.Unauthenticated);
+
+        Assert.Single(rig.One.Events.Of(EventKind.RowTampered));
+    }
+
+    [Fact]
+    public async Task EmbedCode_InsertedIntoTheDatabase_OpensNoFrame()
+    {
+        await using var rig = await Rig.StartAsync();
+        await IssueAsync(rig);
+        var forged = new string('f', 43);
+        Assert.Equal(1, await rig.SqlAsync(
+            """
+            INSERT INTO embed_codes (code_hash, tenant, subject_authority, subject_id, embed_key, attributes, workbook, origin, challenge, created_at, expires_at, used_at, mac)
+            SELECT @hash, tenant, subject_authority, 'ben', embed_key, attributes, workbook, origin, challenge, created_at, expires_at, used_at, mac FROM embed_codes
+            """, new { hash = Postern.Store.SecretHash.Of(forged).Hex }));
+
+        (await RedeemAsync(rig, forged)).Refused(RefusalKind.Unauthenticated);
+
+        Assert.Single(rig.One.Events.Of(EventKind.RowTampered));
+    }
+
+    [Fact]
+    public async Task EmbedCode_WhoseUseIsTakenBackInTheDatabase_OpensNoSecondFrame()
+    {
+        await using var rig = await Rig.StartAsync();
+        var code = await IssueAsync(rig);
+        (await RedeemAsync(rig, code)).Value();
+        await rig.SqlAsync("UPDATE embed_codes SET used_at = NULL");
+
+        (await RedeemAsync(rig, code)).Refused(RefusalKind.Unauthenticated);
+
+        Assert.Single(rig.One.Events.Of(EventKind.RowTampered));
     }
 
     [Fact]

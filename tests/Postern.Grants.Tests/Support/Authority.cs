@@ -63,6 +63,9 @@ internal sealed class Authority : IAsyncDisposable
 
     public bool HasRevocation { get; set; } = true;
 
+    /// <summary>Whether its metadata announces <c>iss</c> (RFC 9207).</summary>
+    public bool SendsIss { get; set; }
+
     public static async Task<Authority> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -114,8 +117,9 @@ internal sealed class Authority : IAsyncDisposable
     private Task MetadataAsync(HttpContext context)
     {
         var revocation = HasRevocation ? $",\"revocation_endpoint\":\"{Issuer}/revoke\"" : "";
+        var iss = SendsIss ? ",\"authorization_response_iss_parameter_supported\":true" : "";
         return JsonAsync(context, 200,
-            $$"""{"issuer":"{{Issuer}}","authorization_endpoint":"{{Issuer}}/authorize","token_endpoint":"{{Issuer}}/token"{{revocation}}}""");
+            $$"""{"issuer":"{{Issuer}}","authorization_endpoint":"{{Issuer}}/authorize","token_endpoint":"{{Issuer}}/token"{{revocation}}{{iss}}}""");
     }
 
     private async Task TokenAsync(HttpContext context)

@@ -68,7 +68,7 @@ internal sealed class Rig : IAsyncDisposable
         new Tenant(Acme, "Acme", ["acme.test"], ["https://host.test"], new SignInSettings(Client("generic"), ["email"]), [Lake, Grace, Steady, Service]),
         [Connection(Lake, "generic"), Connection(Grace, "test-grace"), Connection(Steady, "test-none"), Connection(Service, "generic") with { Identity = IdentityMode.Service }],
         [new EmbedKey(Acme, "host", "Host", [.. new byte[32]], [WorkbookId.Parse("sales")], ["email"], ["https://host.test"])],
-        []);
+        [new SeedBody(DefinitionKind.Policy, "all", "{}")]);
 
     /// <summary>A further node, a whole container of its own.</summary>
     public TestNode AddNode(string name)
@@ -124,7 +124,7 @@ internal sealed class Rig : IAsyncDisposable
         using var tokens = new TokenSet(SecretBytes.FromText(family.Access), SecretBytes.FromText(family.Refresh), TimeSpan.FromHours(1), ["sql"], null);
         var pair = await One.Get<TokenSealer>().SealAsync(id, owner, connection, 1, tokens, tokens.Refresh);
         var inserted = await One.Store.CommitAsync(
-            [GrantChanges.InsertActive(new NewGrant
+            [GrantChanges.InsertActive(await One.Get<RowMacs>().SignAsync(new NewGrant
             {
                 Id = id,
                 Subject = owner,
@@ -134,7 +134,7 @@ internal sealed class Rig : IAsyncDisposable
                 Principal = new(Authority.Issuer, owner.Id, owner.Id),
                 ConnectionDigest = ConnectionDigest.Of(connection),
                 DefinitionRevision = connection.Revision,
-            })],
+            }, confirmation: null, Cancellation))],
             new AuditEvent(EventKind.GrantConfirmed, Acme), null, Cancellation);
         Assert.True(inserted.Committed, inserted.Refused);
         return (id, family);
@@ -254,7 +254,8 @@ internal sealed class TestNode(Rig rig, string name, ServiceProvider services) :
         var viewer = new Viewer(subject ?? Rig.Ana, SessionKind.Portal, null, new HashSet<ConnectionId> { id });
         if (connection.Identity == IdentityMode.User)
             return QueryPolicy.JudgeFreeSql(viewer, connection).Value();
-        var policy = new TablePolicy("all", "flights", new RowFilter.Everything(), ImmutableSortedDictionary<string, ColumnMask>.Empty, 1);
+        var revision = Assert.Single(await Desk.Definitions.RowsAsync(Rig.Acme, DefinitionKind.Policy, Rig.Cancellation)).Revision;
+        var policy = new TablePolicy("all", "flights", new RowFilter.Everything(), ImmutableSortedDictionary<string, ColumnMask>.Empty, revision);
         var query = new WorkbookQuery(WorkbookId.Parse("sales"), 1, "total", id, [IdentityMode.Service], [policy.Stamp], []);
         return QueryPolicy.Judge(viewer, query, connection, [policy]).Value();
     }

@@ -11,41 +11,52 @@ public sealed class VerbTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [Fact]
-    public async Task Redirects_AsText_ListsEachUriUnderItsServerAndClient()
+    [Theory]
+    [InlineData(true, "http://localhost:7300/oauth/callback", "http://localhost:7300/oauth/callback")]
+    [InlineData(false, "http://localhost:7300/oauth/callback/archive", "http://localhost:7300/oauth/callback/lakehouse")]
+    public async Task Redirects_AsText_ListsEachUriUnderItsServerAndClient(bool sendsIss, string archive, string lakehouse)
     {
-        var ran = await Verb.RunAsync("redirects", "--config", Demo());
+        await using var server = await MetadataServer.StartAsync(sendsIss);
+        var configuration = Given.Demo(folder);
+        configuration.Set(Given.Skyline + ":Connections:archive:Authorization:Issuer", server.Address + "/generic");
+        configuration.Set(Given.Skyline + ":Connections:lakehouse:Authorization:Issuer", server.Address + "/oidc");
 
-        Assert.Equal(0, ran.Code);
-        Assert.Empty(ran.Error);
+        var ran = await Verb.RunAsync("redirects", "--config", folder.Write("redirects.json", configuration.ToJsonString()));
+
+        Assert.Equal((0, ""), (ran.Code, ran.Error));
         Assert.Equal(
-            """
+            $"""
             http://127.0.0.1:7310/corp  (client postern-portal)
               http://localhost:7300/sign-in/callback
-            http://127.0.0.1:7310/generic  (client postern)
-              http://localhost:7300/oauth/callback
-            http://127.0.0.1:7310/oidc  (client postern)
-              http://localhost:7300/oauth/callback
+            {server.Address}/generic  (client postern)
+              {archive}
+            {server.Address}/oidc  (client postern)
+              {lakehouse}
 
             """, ran.Output, ignoreLineEndingDifferences: true);
     }
 
     [Fact]
-    public async Task Redirects_AsJson_NamesTenantAndPurpose()
+    public async Task Redirects_OfServersThatDoNotAnswer_ListsBothOfEachAndSaysSo()
     {
-        var ran = await Verb.RunAsync("redirects", "-c", Demo(), "--json");
+        var ran = await Verb.RunAsync("redirects", "-c", Unreachable(), "--json");
 
         Assert.Equal(0, ran.Code);
         Assert.Equal(
-            ["sign-in http://localhost:7300/sign-in/callback", "archive http://localhost:7300/oauth/callback", "lakehouse http://localhost:7300/oauth/callback"],
+            [
+                "sign-in http://localhost:7300/sign-in/callback",
+                "archive http://localhost:7300/oauth/callback", "archive http://localhost:7300/oauth/callback/archive",
+                "lakehouse http://localhost:7300/oauth/callback", "lakehouse http://localhost:7300/oauth/callback/lakehouse",
+            ],
             ran.Json.AsArray().Select(one => $"{one!["for"]} {one["redirectUri"]}"));
         Assert.All(ran.Json.AsArray(), one => Assert.Equal("skyline", (string?)one!["tenant"]));
+        Assert.Contains("both are listed", ran.Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Redirects_TwoHosts_ListsBoth()
     {
-        var configuration = Given.Demo(folder);
+        var configuration = JsonNode.Parse(await File.ReadAllTextAsync(Unreachable(), TestContext.Current.CancellationToken))!;
         configuration.Set("Postern:PublicOrigin", "https://analytics.example:8443");
         configuration.Set(Given.Skyline + ":Hosts", new JsonArray("analytics.example", "data.example"));
 
@@ -140,6 +151,17 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task GrantsLift_NoSuchGrant_Fails()
+    {
+        var config = await MigratedAsync();
+
+        var ran = await Verb.RunAsync("grants", "lift", "11111111-2222-3333-4444-555555555555", "--config", config, "--tenant", "skyline");
+
+        Assert.Equal(1, ran.Code);
+        Assert.Contains("no revoked grant of a service connection", ran.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task AuditVerify_AnEmptyLog_IsIntact()
     {
         var config = await MigratedAsync();
@@ -148,7 +170,7 @@ public sealed class VerbTests : IDisposable
         var json = await Verb.RunAsync("audit", "verify", "--config", config, "--tenant", "skyline", "--json");
 
         Assert.Equal(0, text.Code);
-        Assert.Equal(["skyline: 0 entries are intact; the log's size is 0.", "postern: 0 entries are intact; the log's size is 0."], text.Output.Trim().Split(Environment.NewLine));
+        Assert.Matches("^skyline: 0 entries are intact; the log's position is 0:[0-9a-f]{64}\\.\r?\npostern: 0 entries are intact; the log's position is 0:[0-9a-f]{64}\\.$", text.Output.Trim());
         Assert.Equal(0, json.Code);
         var verdict = Assert.Single(json.Json.AsArray())!;
         Assert.Equal("skyline", (string?)verdict["log"]);
@@ -276,6 +298,15 @@ public sealed class VerbTests : IDisposable
 
     private static IEnumerable<string> Tree(Command command, string path) =>
         [path, .. command.Subcommands.SelectMany(child => Tree(child, $"{path} {child.Name}".Trim()))];
+
+    /// <summary>The demo's configuration, with authorization servers where nobody listens.</summary>
+    private string Unreachable()
+    {
+        var configuration = Given.Demo(folder);
+        configuration.Set(Given.Skyline + ":Connections:archive:Authorization:Issuer", "http://127.0.0.1:1/generic");
+        configuration.Set(Given.Skyline + ":Connections:lakehouse:Authorization:Issuer", "http://127.0.0.1:1/oidc");
+        return folder.Write("unreachable.json", configuration.ToJsonString());
+    }
 
     private string Demo() => folder.Write("postern.json", Given.Demo(folder).ToJsonString());
 

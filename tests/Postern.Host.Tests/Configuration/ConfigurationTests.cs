@@ -50,6 +50,8 @@ public sealed class ConfigurationTests
         configuration.Set(Given.Lakehouse + ":Authorization:Par", "required");
         configuration.Set(Given.Lakehouse + ":Authorization:ClientAuthentication", "secret-post");
         configuration.Set(Given.Lakehouse + ":Lifetimes", new JsonObject { ["KeepFreshAfterUse"] = "7.00:00:00", ["Unconfirmed"] = "00:02:00" });
+        configuration.Set(Given.Lakehouse + ":AllowedNetworks", new JsonArray("10.20.0.0/16", "192.168.1.7"));
+        configuration.Set(Given.Lakehouse + ":Authorization:AllowedNetworks", "fd12:3456::/48");
         configuration.Set("Postern:TrustedProxies", new JsonArray("10.0.0.5", "10.1.0.0/16", "fd00::/8"));
 
         var settings = Given.Read(configuration).Settings!;
@@ -60,6 +62,9 @@ public sealed class ConfigurationTests
         Assert.Equal(500, connection.Execution.MaxRows);
         Assert.Equal(ParUse.Required, connection.Authorization.Par);
         Assert.Equal(ClientAuthentication.SecretPost, connection.Authorization.ClientAuthentication);
+        Assert.Equal(["10.20.0.0/16", "192.168.1.7/32"], connection.AllowedNetworks.Select(network => network.ToString()));
+        Assert.Equal(["fd12:3456::/48"], connection.Authorization.AllowedNetworks.Select(network => network.ToString()));
+        Assert.All(settings.Tenants[0].Connections.Where(one => one != connection), one => Assert.Empty(one.AllowedNetworks));
         Assert.Equal(TimeSpan.FromDays(7), connection.Lifetimes.KeepFreshAfterUse);
         Assert.Equal(TimeSpan.FromMinutes(2), connection.Lifetimes.Unconfirmed);
         Assert.Equal(["10.0.0.5/32", "10.1.0.0/16", "fd00::/8"], settings.TrustedProxies.Select(network => network.ToString()));

@@ -81,7 +81,6 @@ internal sealed class World : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        Client.Dispose();
         outbound.Dispose();
         await Server.DisposeAsync();
     }

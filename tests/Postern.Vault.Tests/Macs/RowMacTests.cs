@@ -61,9 +61,10 @@ public sealed class RowMacTests : IDisposable
         MacContext[] elsewhere =
         [
             MacContexts.Session(World.Acme, "s-2"),
-            MacContexts.Policy(World.Acme, "s-1"),
-            MacContexts.EmbedKey(World.Acme, "s-1"),
-            MacContexts.Connection(World.Acme, ConnectionId.Parse("s-1")),
+            MacContexts.Grant(World.Acme, World.Grant),
+            MacContexts.PendingConnect(World.Acme, World.Grant.Value),
+            MacContexts.EmbedCode(World.Acme, "s-1"),
+            MacContexts.Definition(World.Acme, "s-1"),
             MacContexts.Extension(World.Acme, "session", "sessions", "s-1"),
         ];
         foreach (var context in elsewhere)

@@ -36,7 +36,6 @@ public sealed class RecordContextTests : IDisposable
         ["generation before"] = RecordContexts.RefreshToken(World.Grant, World.Ana, World.Lake, 6, World.Digest),
         ["generation after"] = RecordContexts.RefreshToken(World.Grant, World.Ana, World.Lake, 8, World.Digest),
         ["connection digest"] = RecordContexts.RefreshToken(World.Grant, World.Ana, World.Lake, 7, OtherDigest),
-        ["revocation"] = RecordContexts.PendingRevocation(World.Grant.ToString(), World.Ana, World.Lake, 7, World.Digest),
         ["pending connect"] = RecordContexts.PendingConnect(World.Grant.ToString(), World.Ana, World.Lake, World.Digest),
         ["client secret"] = RecordContexts.ClientSecret(World.Acme, World.Lake, 7, World.Digest),
         ["sign-in"] = RecordContexts.SignIn(World.Acme, World.Grant.ToString(), World.Ana.Authority),
@@ -123,6 +122,6 @@ public sealed class RecordContextTests : IDisposable
         Assert.ThrowsAny<ArgumentException>(() => RecordContexts.SignIn(World.Acme, "p", ""));
         Assert.ThrowsAny<ArgumentException>(() => RecordContexts.Extension(World.Acme, "", "t", "r"));
         Assert.ThrowsAny<ArgumentException>(() => MacContexts.Session(World.Acme, ""));
-        Assert.ThrowsAny<ArgumentException>(() => MacContexts.Connection(default, World.Lake));
+        Assert.ThrowsAny<ArgumentException>(() => MacContexts.Definition(default, "connection/lake"));
     }
 }

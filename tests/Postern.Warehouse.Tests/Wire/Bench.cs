@@ -22,7 +22,7 @@ public sealed class Bench : IAsyncDisposable
     private Bench(FakeWorkspace workspace, DatabricksOptions options)
     {
         Workspace = workspace;
-        Driver = new DatabricksDriver(http, Clock, new SystemChance(), options, Log);
+        Driver = new DatabricksDriver(_ => http, Clock, new SystemChance(), options, Log);
         Connection = new(
             TenantId.Parse("skyline"), ConnectionId.Parse("lakehouse"), "Lakehouse", "databricks", workspace.Endpoint, IdentityMode.User,
             IdentityMatch.Email,

@@ -3,7 +3,7 @@ import { type Control } from "../../packages/app/src/shared/wire.ts";
 import { fault, initialValue, lastDay, rangeFromDays, valuesFor } from "../../packages/app/src/viewer/controls.ts";
 import { spansOf } from "../../packages/app/src/viewer/layout.ts";
 
-const period: Control = { type: "date_range", label: "Period", min: "2001-01-01", max: "2001-07-01" };
+const period: Control = { type: "date_range", label: "Period", min: "2001-01-01", max: "2001-06-30" };
 
 describe("controls", () => {
   test.each([
@@ -27,6 +27,8 @@ describe("controls", () => {
     ["too early", { from: "2000-12-31", to: "2001-02-02" }, /from 2001-01-01/],
     ["too late", { from: "2001-02-02", to: "2001-07-02" }, /up to 2001-06-30/],
   ])("Range_%s_IsRefused", (_, value, text) => expect(fault(period, value)).toMatch(text));
+
+  test("Range_OfTheLastDayAllowedAlone_IsFine", () => expect(fault(period, rangeFromDays("2001-06-30", "2001-06-30"))).toBeUndefined());
 
   test("Range_UpToTheLastDayAllowed_IsFine", () => expect(fault(period, { from: "2001-01-01", to: "2001-07-01" })).toBeUndefined());
 

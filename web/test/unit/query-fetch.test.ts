@@ -1,5 +1,5 @@
 import { int32, tableFromArrays, tableToIPC } from "@uwdata/flechette";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ProblemError, isAbort } from "../../packages/app/src/shared/api.ts";
 import { problems } from "../../packages/app/src/shared/wire.ts";
 import { runQuery } from "../../packages/app/src/viewer/query-fetch.ts";
@@ -20,6 +20,7 @@ function serve(...answers: (() => Response | Promise<Response>)[]) {
 const rows = (body: BodyInit) => () => new Response(body, { headers: { "X-Postern-Query": "q-7" } });
 const failure = (run: Promise<unknown>): Promise<ProblemError> => run.then(() => { throw new Error("It did not fail"); }, (error: ProblemError) => error);
 
+beforeEach(() => void vi.stubGlobal("location", { pathname: "/embed/flight_delays" }));
 afterEach(() => vi.unstubAllGlobals());
 
 describe("runQuery", () => {

@@ -50,6 +50,11 @@ describe("revocation", () => {
 
   test("Grant_Standing_HasNoOutcome", () => expect(revocationText({ ...grant, state: "active" })).toBeUndefined());
   test("Provider_ThatRevoked_IsSaidSo", () => expect(revocationText({ ...grant, revocation: { status: "revoked" } })).toMatchObject({ tone: "good", title: "Revoked at the provider" }));
+  test("Provider_ThatCouldNotBeTold_LeavesTheRestToThePerson", () => {
+    const text = revocationText({ ...grant, revocation: { status: "gave-up" } });
+    expect(text).toMatchObject({ tone: "warn", title: "The provider could not be told" });
+    expect(text!.detail).toMatch(/at the provider yourself/);
+  });
   test("Provider_NotHeardOf_IsPending", () => expect(revocationText({ ...grant, revocation: { status: "pending" } })?.title).toMatch(/pending/));
   test("Provider_WithoutRevocation_NamesTheTokensLastMinute", () => {
     const text = revocationText({ ...grant, revocation: { status: "provider-cannot-revoke", accessTokenLivesUntil: until } }, now);

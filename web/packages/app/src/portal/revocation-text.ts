@@ -26,6 +26,12 @@ export function revocationText(grant: Grant, now?: Date): OutcomeText | undefine
       const left = until ? `the last access token lives until ${clock(until, now)}` : "the last access token lives until it expires";
       return { tone: "warn", title: `This provider cannot revoke; ${left}`, detail: stopped };
     }
+    case "gave-up":
+      return {
+        tone: "warn",
+        title: "The provider could not be told",
+        detail: `${stopped} The connection leads elsewhere now or is gone, so take the permission back at the provider yourself.`,
+      };
     case undefined:
       return undefined;
   }

@@ -16,7 +16,7 @@ export class ProblemError extends Error {
  * Headers every call carries: one that a cross-site form cannot set, and which of the browser's sessions this page means, since a
  * frame's and the portal's cookie may both be sent where host and Postern share a site.
  */
-const own = { "X-Postern-Csrf": "1", "X-Postern-Session": location.pathname.startsWith("/embed/") ? "frame" : "portal" };
+const own = () => ({ "X-Postern-Csrf": "1", "X-Postern-Session": location.pathname.startsWith("/embed/") ? "frame" : "portal" });
 
 export interface CallOptions {
   method?: "GET" | "POST" | "DELETE";
@@ -34,7 +34,7 @@ export interface CallOptions {
  * @throws ProblemError for every other answer and when there is none; `AbortError` when `signal` aborts.
  */
 export async function call(path: string, options: CallOptions = {}): Promise<Response> {
-  const headers: Record<string, string> = { ...own, Accept: options.accept ?? "application/json" };
+  const headers: Record<string, string> = { ...own(), Accept: options.accept ?? "application/json" };
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
   let response: Response;
   try {

@@ -71,7 +71,7 @@ export interface Grant {
   lastUsedAt?: string;
   accessTokenExpiresAt?: string;
   canRevokeAtProvider: boolean;
-  revocation?: { status: "revoked" | "pending" | "provider-cannot-revoke"; accessTokenLivesUntil?: string };
+  revocation?: { status: "revoked" | "pending" | "provider-cannot-revoke" | "gave-up"; accessTokenLivesUntil?: string };
 }
 
 export type ColumnType = "date" | "string" | "int" | "float" | "bool" | "timestamp";
@@ -105,7 +105,7 @@ interface ControlBase<T extends string, D> {
 export type Control =
   | (ControlBase<"date_range", DateRange | { last: string }> & {
       min?: string | null;
-      /** Latest `to`, which is exclusive. */
+      /** The last day that may be chosen, inclusive. */
       max?: string | null;
     })
   | (ControlBase<"int", number> & { min?: number | null; max?: number | null })

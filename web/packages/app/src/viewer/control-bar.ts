@@ -6,7 +6,7 @@ import { type Control, type ControlValue, type DateRange, type Workbook } from "
 import "./control-multi.ts";
 import { type Option } from "./control-multi.ts";
 import { controlStyles } from "./control-styles.ts";
-import { addDays, fault, lastDay, rangeFromDays, valuesFor } from "./controls.ts";
+import { fault, lastDay, rangeFromDays, valuesFor } from "./controls.ts";
 import { type ControlValues } from "./query-fetch.ts";
 import { type Hold, type QueryPool } from "./query-pool.ts";
 import { columnNamed } from "./result.ts";
@@ -71,7 +71,7 @@ export class ControlBar extends LitElement {
       this.#draft(name, day === "" ? { from: part === "from" ? "" : from, to: part === "last" ? "" : (range?.to ?? "") } : rangeFromDays(from, last || day));
     };
     const dateInput = (part: "from" | "last", label: string, value: string) => html`
-      <input type="date" aria-label="${control.label}, ${label}" .value=${value} min=${control.min ?? nothing} max=${control.max ? addDays(control.max, -1) : nothing}
+      <input type="date" aria-label="${control.label}, ${label}" .value=${value} min=${control.min ?? nothing} max=${control.max ?? nothing}
         aria-invalid=${wrong ? "true" : "false"} aria-describedby=${wrong ? `${name}-fault` : nothing} @change=${set(part)}>`;
     return html`
       <fieldset class="field">

@@ -67,7 +67,7 @@ export function fault(control: Control, value: ControlValue): string | undefined
       if (!isDate(from) || !isDate(to)) return "Enter both days.";
       if (from >= to) return "The first day must not be after the last.";
       if (control.min && from < control.min) return `Choose a day from ${control.min} on.`;
-      if (control.max && to > control.max) return `Choose a day up to ${addDays(control.max, -1)}.`;
+      if (control.max && lastDay({ from, to }) > control.max) return `Choose a day up to ${control.max}.`;
       return undefined;
     }
     case "int":

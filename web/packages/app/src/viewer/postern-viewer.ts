@@ -171,7 +171,7 @@ export class PosternViewer extends LitElement {
   /** Tiles or the way to connect, by the state of the workbook's connection. */
   #showConnection(): void {
     const connection = this.#connection();
-    if (connection && connection.state !== "connected") this.#requireConnect(connection.state === "reconnect" ? connection.reason : "none");
+    if (connection && connection.state !== "connected") this.#requireConnect(connection.reason ?? "none");
     else this.phase = { name: "tiles" };
   }
 

@@ -14,7 +14,7 @@ const visibleRows = 10;
 @customElement("pn-table")
 export class TileTable extends LitElement {
   static override readonly styles = [baseStyles, css`
-    :host { display: block; min-inline-size: 0; }
+    :host { display: block; min-inline-size: 0; container-type: inline-size; }
     .scroll { overflow: auto; max-block-size: ${rowHeight * (visibleRows + 1)}px; border: 1px solid var(--pn-line); border-radius: var(--pn-radius-small); }
     table { inline-size: 100%; border-collapse: separate; border-spacing: 0; font-size: 0.875rem; }
     th, td { block-size: ${rowHeight}px; padding: 0 0.75rem; text-align: start; white-space: nowrap; }
@@ -28,12 +28,26 @@ export class TileTable extends LitElement {
       display: flex; align-items: center; gap: 0.35rem; inline-size: 100%; block-size: ${rowHeight}px; padding: 0 0.75rem; border: 0;
       background: none; color: var(--pn-muted); font-weight: 600; font-size: 0.8125rem; cursor: pointer; white-space: nowrap;
     }
+    .number .sort { text-align: end; }
     .sort:hover { color: var(--pn-ink); }
     .sort:focus-visible { outline-offset: -3px; }
     .number .sort { flex-direction: row-reverse; }
-    .sort .icon { opacity: 0; }
+    .sort .icon { flex: none; opacity: 0; }
     [aria-sort="ascending"] .icon, [aria-sort="descending"] .icon { opacity: 1; }
     [aria-sort="ascending"] .icon { rotate: 180deg; }
+    /* Narrow tiles: headings break into lines, long texts end in dots, and the mark of the order takes room only where it is shown. */
+    @container (max-width: 44rem) {
+      .sort { block-size: auto; min-block-size: ${rowHeight}px; padding: 0.3rem 0.6rem; white-space: normal; text-align: start; line-height: 1.2; }
+      .sort .icon { display: none; }
+      [aria-sort="ascending"] .icon, [aria-sort="descending"] .icon { display: block; }
+      td { padding: 0 0.6rem; }
+      tbody td { max-inline-size: 30cqi; }
+    }
+    @container (max-width: 24rem) {
+      table { font-size: 0.8125rem; }
+      .sort { padding: 0.3rem 0.35rem; font-size: 0.75rem; }
+      td { padding: 0 0.35rem; }
+    }
     .count { padding-block-start: 0.5rem; font-size: 0.8125rem; }
   `];
 
@@ -109,13 +123,18 @@ export class TileTable extends LitElement {
             ${this.#space(before, columns.length)}
             ${items.map(({ index }) => html`
               <tr aria-rowindex=${index + 2}>${columns.map((column) => html`
-                <td class=${isNumber(column) ? "number" : ""}>${column.format(column.values[this.#rows[index]!])}</td>`)}
+                ${this.#cell(column, this.#rows[index]!)}`)}
               </tr>`)}
             ${this.#space(after, columns.length)}
           </tbody>
         </table>
       </div>
       <p class="count muted">${count.toLocaleString()} ${count === 1 ? "row" : "rows"}</p>`;
+  }
+
+  #cell(column: ResultColumn, row: number) {
+    const text = column.format(column.values[row]);
+    return isNumber(column) ? html`<td class="number">${text}</td>` : html`<td title=${text}>${text}</td>`;
   }
 
   #head(column: ResultColumn) {
