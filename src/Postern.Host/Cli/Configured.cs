@@ -13,6 +13,9 @@ internal static class Configured
     /// <summary>Exit codes, the same for every verb.</summary>
     public const int Ok = 0, Failed = 1, BadConfiguration = 2;
 
+    /// <summary>Whoever runs the command, as events name them.</summary>
+    public static string Operator => "operator:" + Environment.UserName;
+
     /// <summary>How verbs print data.</summary>
     public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web)
     {
@@ -90,6 +93,9 @@ internal static class Configured
             error.WriteLine("  " + problem);
         return null;
     }
+
+    /// <summary>Whether an option stands on the command line, whatever its value: validators run before values are known to be good.</summary>
+    public static bool IsGiven(CommandResult command, Option option) => command.GetResult(option) is { Implicit: false };
 
     private static string Text(ArgumentResult result) => result.Tokens[0].Value;
 

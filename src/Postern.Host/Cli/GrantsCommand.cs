@@ -8,14 +8,14 @@ using Postern.Store;
 
 namespace Postern.Host.Cli;
 
-/// <summary><c>postern grants list|revoke</c>.</summary>
+/// <summary><c>postern grants list|revoke|lift</c>.</summary>
 internal static class GrantsCommand
 {
     private const int ListLimit = 1000;
 
     private sealed record Line(Guid Id, string Subject, string Connection, GrantState State, ReconnectReason? Reason, int Generation, string Principal, string Scopes, DateTimeOffset? LastUsedAt);
 
-    public static Command Create() => new("grants", "Lists and revokes grants.") { List(), Revoke() };
+    public static Command Create() => new("grants", "Lists and revokes grants, and lifts revocations.") { List(), Revoke(), Lift() };
 
     private static Command List()
     {
@@ -59,12 +59,32 @@ internal static class GrantsCommand
         {
             await using var rooms = PosternApplication.BuildRooms(settings);
             var revoked = await rooms.GetRequiredService<GrantDesk>().RevokeAsOperatorAsync(
-                result.GetValue(tenant)!.Value, new GrantId(result.GetValue(grant)), "operator:" + Environment.UserName, cancellation);
+                result.GetValue(tenant)!.Value, new GrantId(result.GetValue(grant)), Configured.Operator, cancellation);
             if (revoked)
                 await output.WriteLineAsync("Revoked.");
             else
                 await result.InvocationConfiguration.Error.WriteLineAsync("There is no such grant in this tenant, or it was revoked already.");
             return revoked ? Configured.Ok : Configured.Failed;
+        }));
+        return command;
+    }
+
+    private static Command Lift()
+    {
+        var config = Configured.ConfigOption();
+        var tenant = Configured.TenantOption("The tenant.", required: true);
+        var grant = new Argument<Guid>("grant") { Description = "The revoked grant's id." };
+        var command = new Command("lift", "Lifts the revocation of a service connection's grant: the next query makes a new one.") { grant, config, tenant };
+        command.SetAction((result, cancellation) => Configured.RunAsync(result, config, async (settings, output) =>
+        {
+            await using var rooms = PosternApplication.BuildRooms(settings);
+            var lifted = await rooms.GetRequiredService<GrantDesk>().LiftRevocationAsync(
+                result.GetValue(tenant)!.Value, new GrantId(result.GetValue(grant)), "operator:" + Environment.UserName, cancellation);
+            if (lifted)
+                await output.WriteLineAsync("Lifted.");
+            else
+                await result.InvocationConfiguration.Error.WriteLineAsync("There is no revoked grant of a service connection with this id in this tenant.");
+            return lifted ? Configured.Ok : Configured.Failed;
         }));
         return command;
     }

@@ -58,14 +58,14 @@ internal static class PosternApplication
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<IChance, SystemChance>();
         services.AddSingleton<IEventListener, EventLog>();
-        services.AddPosternStore(new StoreOptions { ConnectionString = settings.Store.ConnectionString, Node = settings.Node.Name });
+        services.AddPosternStore(settings.Store.Options with { Node = settings.Node.Name });
         services.AddVault(new VaultOptions
         {
             Deployment = settings.KeyStore.Deployment,
             FileKeyring = new FileKeyringOptions
             {
                 Directory = settings.KeyStore.Directory,
-                ForbiddenDirectories = [Path.GetDirectoryName(settings.Store.File)!],
+                ForbiddenDirectories = settings.Store.File is { } file ? [Path.GetDirectoryName(file)!] : [],
             },
         });
         services.AddOAuthClient();
@@ -73,10 +73,7 @@ internal static class PosternApplication
         // A statement is named by the platform's first answer, and only then can it be cancelled: that answer is not waited for, so that
         // a revocation stops a running query within a second.
         services.AddSingleton(new DatabricksOptions { WaitTimeout = TimeSpan.Zero, PollFirst = TimeSpan.FromMilliseconds(25) });
-        // Platforms on this machine are for sandboxes; a configuration without one never connects to loopback.
-        var loopback = settings.Tenants.Any(tenant => tenant.Connections.Any(connection => connection.Endpoint.IsLoopback));
-        services.AddWarehouse(provider => new HttpMessageInvoker(
-            provider.GetRequiredService<OutboundHttp>().Handler(loopback ? OutboundReach.PublicAndLoopback : OutboundReach.Public), disposeHandler: false));
+        services.AddWarehouse((provider, connection) => provider.GetRequiredService<OutboundHttp>().Invoker(OutboundReach.Of(connection)));
     }
 
     private static void TrustProxies(WebApplication app, PosternSettings settings)

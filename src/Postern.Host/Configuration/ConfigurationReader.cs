@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using System.Data.Common;
 using System.Net;
 using Microsoft.Data.Sqlite;
 using Postern.Model;
+using Postern.Store;
 
 namespace Postern.Host.Configuration;
 
@@ -59,11 +61,56 @@ public static class ConfigurationReader
 
     private static StoreSettings Store(ConfigNode node)
     {
-        node.Choice<bool>("Provider", true, ("sqlite", true));
-        var connection = node.Required("ConnectionString", "Write Data Source=FILE, a path on a local disk.");
-        var usable = connection.Length > 0 && CheckConnection(node, connection);
+        var provider = node.Choice<StoreProvider>(
+            "Provider", StoreProvider.Sqlite, ("sqlite", StoreProvider.Sqlite), ("postgresql", StoreProvider.PostgreSql), ("mysql", StoreProvider.MySql));
+        var server = provider != StoreProvider.Sqlite;
+        var connection = node.Required("ConnectionString", server
+            ? "Write the server, the database and the user; the password into PasswordFile."
+            : "Write Data Source=FILE, a path on a local disk.");
+        var usable = connection.Length > 0 && (server || CheckConnection(node, connection));
+        var defaults = new StoreOptions { Provider = provider, ConnectionString = usable ? connection : "" };
+        var options = server ? Server(node, defaults) : defaults;
         node.Close();
-        return new("sqlite", usable ? connection : "");
+        return new(options);
+    }
+
+    // What only a server has. The password is put into the connection string, which nothing shows.
+    private static StoreOptions Server(ConfigNode node, StoreOptions defaults)
+    {
+        var connection = defaults.ConnectionString;
+        if (node.Secret("Password", remedy: null) is { } password && connection.Length > 0)
+            connection = WithPassword(node, connection, password);
+        var options = defaults with
+        {
+            ConnectionString = connection,
+            AllowUnprotectedServer = node.Flag("AllowUnprotectedServer"),
+            PoolSize = (int)node.Number("PoolSize", defaults.PoolSize, 2, 1000),
+            ConnectTimeout = node.Duration("ConnectTimeout", defaults.ConnectTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1)),
+            CommandTimeout = node.Duration("CommandTimeout", defaults.CommandTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
+        };
+        if (connection.Length == 0 || options.Problem() is not { } problem)
+            return options;
+        node.Report("ConnectionString", problem, "Write Host (Server with mysql), Database and user, such as Host=db.example;Database=postern;Username=postern.");
+        return options with { ConnectionString = "" };
+    }
+
+    private static string WithPassword(ConfigNode node, string connection, SecretText password)
+    {
+        try
+        {
+            var parts = new DbConnectionStringBuilder { ConnectionString = connection };
+            if (parts.ContainsKey("Password") || parts.ContainsKey("Pwd"))
+                node.Report("Password", "is set, and ConnectionString holds one too.", "Keep one of them, PasswordFile for preference.");
+#pragma warning disable RS0030 // The driver takes the password as text only; it goes there and nowhere else.
+            parts["Password"] = password.Reveal();
+#pragma warning restore RS0030
+            return parts.ConnectionString;
+        }
+        catch (ArgumentException)
+        {
+            // Reported as unreadable with the rest.
+            return connection;
+        }
     }
 
     // The text may hold a password, so no problem shows it.
@@ -99,7 +146,7 @@ public static class ConfigurationReader
             node.Report("Deployment", "is no name.", Slug.Remedy("deployment", deployment));
         if (directory.Contains('\0'))
             node.Report("Directory", "is not a path.", "Name a directory of its own (mode 0700), not the database's.");
-        else if (directory.Length > 0 && store.ConnectionString.Length > 0 && IsWithin(directory, Path.GetDirectoryName(store.File)!))
+        else if (directory.Length > 0 && store.File is { } file && IsWithin(directory, Path.GetDirectoryName(file)!))
             node.Report("Directory", "lies in the database's folder: one copy of that folder would open every token.", "Keep keys apart from the database.");
         node.Close();
         return new("file", directory, deployment);
@@ -123,18 +170,9 @@ public static class ConfigurationReader
 
     private static ImmutableArray<IPNetwork> Proxies(ConfigNode root)
     {
-        var networks = ImmutableArray.CreateBuilder<IPNetwork>();
-        foreach (var text in root.List("TrustedProxies"))
-        {
-            if (IPNetwork.TryParse(text, out var network))
-                networks.Add(network);
-            else if (IPAddress.TryParse(text, out var address))
-                networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
-            else
-                root.Report("TrustedProxies", $"{ConfigNode.Shown(text)} is no address or network.", "Write 10.0.0.5 or 10.0.0.0/24.");
-        }
+        var networks = Networks.Read(root, "TrustedProxies", "10.0.0.0/24");
         foreach (var everyone in networks.Where(network => network.PrefixLength == 0))
             root.Report("TrustedProxies", $"'{everyone}' is everybody: any client could say who it is.", "Name the proxies' own addresses.");
-        return networks.ToImmutable();
+        return networks;
     }
 }

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Net;
 using Postern.Model;
+using Postern.OAuth;
 
 namespace Postern.Host.Configuration;
 
@@ -16,7 +18,8 @@ internal static class ConnectionReader
         var platform = node.Required("Platform", $"Name the data platform: {string.Join(", ", Platforms)}.");
         if (platform.Length > 0 && !Platforms.Contains(platform))
             node.Report("Platform", $"{ConfigNode.Shown(platform)} is not known here.", $"Choose one of: {string.Join(", ", Platforms)}.");
-        var endpoint = Endpoint(node);
+        var networks = Networks(node, "AllowedNetworks");
+        var endpoint = Endpoint(node, networks);
         var identity = node.Choice<IdentityMode>("Identity", null, ("user", IdentityMode.User), ("service", IdentityMode.Service));
         var match = Match(node, identity);
         var freeSql = node.Flag("FreeSql");
@@ -32,12 +35,13 @@ internal static class ConnectionReader
         return endpoint is null ? null : new Connection(tenant, id, displayName, platform, endpoint, identity, match, authorization, execution)
         {
             FreeSql = freeSql,
+            AllowedNetworks = networks,
             Agreement = agreement,
             Lifetimes = lifetimes,
         };
     }
 
-    private static Uri? Endpoint(ConfigNode node)
+    private static Uri? Endpoint(ConfigNode node, ImmutableArray<IPNetwork> networks)
     {
         var text = node.Required("Endpoint", "Give the platform's base address, such as https://adb-123.azuredatabricks.net.");
         if (text.Length == 0)
@@ -47,6 +51,7 @@ internal static class ConnectionReader
             node.Report("Endpoint", "is not an absolute address without user name or query.", "Write it as https://host.");
             return null;
         }
+        CheckReach(node, "Endpoint", endpoint, networks);
         if (Origins.IsSecure(endpoint))
             return endpoint;
         node.Report("Endpoint", "is plain http to another machine: tokens would travel in the clear.", "Use https.");
@@ -79,6 +84,9 @@ internal static class ConnectionReader
         var issuer = node.Required("Issuer", "Give the authorization server's issuer exactly as its metadata spells it.");
         if (issuer.Length > 0)
             CheckIssuer(node, issuer, loopbackHttp);
+        var networks = Networks(node, "AllowedNetworks");
+        if (Uri.TryCreate(issuer, UriKind.Absolute, out var server))
+            CheckReach(node, "Issuer", server, networks);
 
         var clientId = node.Required("ClientId", "Register Postern at the authorization server and give the client id.");
         var authentication = node.Choice<ClientAuthentication>("ClientAuthentication", ClientAuthentication.SecretBasic,
@@ -98,7 +106,11 @@ internal static class ConnectionReader
             node.Report("Scopes", "asks for offline_access on a service connection, which has no refresh token (RFC 6749 section 4.4.3).", "Remove that scope.");
         var par = node.Choice<ParUse>("Par", ParUse.WhenOffered, ("when-offered", ParUse.WhenOffered), ("required", ParUse.Required), ("never", ParUse.Never));
         node.Close();
-        return new(profile, issuer, clientId, secret, authentication, scopes, par) { AllowPlainHttpIssuerOnLoopback = loopbackHttp };
+        return new(profile, issuer, clientId, secret, authentication, scopes, par)
+        {
+            AllowPlainHttpIssuerOnLoopback = loopbackHttp,
+            AllowedNetworks = networks,
+        };
     }
 
     private static void CheckIssuer(ConfigNode node, string issuer, bool loopbackHttp)
@@ -109,6 +121,24 @@ internal static class ConnectionReader
             node.Report("Issuer", "is plain http.", "Use https. A sandbox on this machine may be allowed with AllowPlainHttpIssuerOnLoopback.");
         else if (uri.Scheme is not ("http" or "https"))
             node.Report("Issuer", "is neither https nor http.", "Copy the value of \"issuer\" from the server's metadata.");
+    }
+
+    private static ImmutableArray<IPNetwork> Networks(ConfigNode node, string key)
+    {
+        var networks = Configuration.Networks.Read(node, key, "10.20.0.0/16");
+        foreach (var other in networks.Where(network => !OutboundAddresses.MayBeAllowed(network)))
+        {
+            node.Report(key, $"'{other}' is no private network that may be opened: public addresses need no permission, and this machine's own and cloud metadata addresses get none.",
+                "Name the part of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 or fc00::/7 that the server is in.");
+        }
+        return networks;
+    }
+
+    // A name is judged when it is resolved, at every connect; an address can be judged here already. Loopback has rules of its own.
+    private static void CheckReach(ConfigNode node, string key, Uri address, ImmutableArray<IPNetwork> networks)
+    {
+        if (IPAddress.TryParse(address.Host.Trim('[', ']'), out var literal) && !IPAddress.IsLoopback(literal) && !OutboundAddresses.Permits(literal, networks))
+            node.Report(key, $"{ConfigNode.Shown(address.Host)} is an address that this gateway may not connect to.", "Use the server's public name, or name its private network in AllowedNetworks beside it.");
     }
 
     private static ExecutionSettings Execution(ConfigNode node)
