@@ -59,6 +59,8 @@ public static class ConfigurationReader
         return otherwise;
     }
 
+    private static readonly string[] ServerKeys = ["Password", "PasswordFile", "AllowUnprotectedServer", "PoolSize", "ConnectTimeout", "CommandTimeout"];
+
     private static StoreSettings Store(ConfigNode node)
     {
         var provider = node.Choice<StoreProvider>(
@@ -69,9 +71,14 @@ public static class ConfigurationReader
             : "Write Data Source=FILE, a path on a local disk.");
         var usable = connection.Length > 0 && (server || CheckConnection(node, connection));
         var defaults = new StoreOptions { Provider = provider, ConnectionString = usable ? connection : "" };
-        var options = server ? Server(node, defaults) : defaults;
+        var options = Server(node, defaults);
+        if (!server)
+        {
+            foreach (var key in ServerKeys.Where(key => node.Optional(key) is not null))
+                node.Report(key, "is for a database server.", "Remove it, or choose the Provider postgresql or mysql.");
+        }
         node.Close();
-        return new(options);
+        return new(server ? options : defaults);
     }
 
     // What only a server has. The password is put into the connection string, which nothing shows.
@@ -88,7 +95,7 @@ public static class ConfigurationReader
             ConnectTimeout = node.Duration("ConnectTimeout", defaults.ConnectTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1)),
             CommandTimeout = node.Duration("CommandTimeout", defaults.CommandTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
         };
-        if (connection.Length == 0 || options.Problem() is not { } problem)
+        if (connection.Length == 0 || defaults.Provider == StoreProvider.Sqlite || options.Problem() is not { } problem)
             return options;
         node.Report("ConnectionString", problem, "Write Host (Server with mysql), Database and user, such as Host=db.example;Database=postern;Username=postern.");
         return options with { ConnectionString = "" };
