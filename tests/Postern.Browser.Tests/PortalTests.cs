@@ -17,7 +17,7 @@ public sealed class PortalTests(DemoStage stage)
         var portal = await visit.PortalAsync("ana");
         await portal.ConnectedAsync("Skyline Lakehouse", "ana");
         var card = await portal.Card("Skyline Lakehouse").InnerTextAsync();
-        Assert.Contains("Ana Ortega", card, StringComparison.Ordinal);
+        Assert.Contains("ana@skyline.example", card, StringComparison.Ordinal);
         Assert.Contains("What it reaches", card, StringComparison.Ordinal);
         Assert.Contains("sql", card, StringComparison.Ordinal);
 

@@ -22,7 +22,8 @@ public sealed class RetirementTests
 
         Assert.Equal(["connection/lake"], await RetireAsync(rig, rig.AddNode("two"), DefinitionKind.Connection, "grace", "steady", "service"));
 
-        (await rig.One.Desk.StartAsync(lease, session, new byte[32], Rig.Cancellation)).Refused(RefusalKind.Unauthenticated);
+        var refused = (await rig.One.Desk.StartAsync(lease, session, new byte[32], Rig.Cancellation)).Refused(RefusalKind.Conflict);
+        Assert.Equal("connection-changed", refused.Code);
         Assert.Empty(rig.One.Events.Of(EventKind.QueryStarted));
     }
 
@@ -91,7 +92,7 @@ public sealed class RetirementTests
         Assert.Equal(["workbook/sales"], await RetireAsync(rig, rig.AddNode("two"), DefinitionKind.Workbook));
 
         Assert.Null(await rig.One.Desk.Sessions.FindAsync(Rig.Acme, opened.Cookie.Reveal(), SessionKind.Frame, Rig.Cancellation));
-        (await rig.One.Desk.StartAsync(lease, portal, new byte[32], Rig.Cancellation)).Refused(RefusalKind.Unauthenticated);
+        (await rig.One.Desk.StartAsync(lease, portal, new byte[32], Rig.Cancellation)).Refused(RefusalKind.Conflict);
     }
 
     [Fact]
