@@ -58,7 +58,7 @@ internal static class PosternApplication
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<IChance, SystemChance>();
         services.AddSingleton<IEventListener, EventLog>();
-        services.AddPosternStore(new StoreOptions { ConnectionString = settings.Store.ConnectionString, Node = settings.Node.Name });
+        services.AddPosternStore(settings.Store.Options with { Node = settings.Node.Name });
         services.AddVault(new VaultOptions
         {
             Deployment = settings.KeyStore.Deployment,

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Net;
-using Microsoft.Data.Sqlite;
 using Postern.Model;
 
 namespace Postern.Host.Configuration;
@@ -26,7 +25,7 @@ public static class ConfigurationReader
         }
 
         var publicOrigin = PublicOrigin(root);
-        var store = Store(root.Child("Store"));
+        var store = StoreReader.Read(root.Child("Store"));
         var keyStore = KeyStoreReader.Read(root.Child("KeyStore"), store);
         var nodeSettings = Node(root.Child("Node"));
         var proxies = Proxies(root);
@@ -55,39 +54,6 @@ public static class ConfigurationReader
         else
             return new Uri(text);
         return otherwise;
-    }
-
-    private static StoreSettings Store(ConfigNode node)
-    {
-        node.Choice<bool>("Provider", true, ("sqlite", true));
-        var connection = node.Required("ConnectionString", "Write Data Source=FILE, a path on a local disk.");
-        var usable = connection.Length > 0 && CheckConnection(node, connection);
-        node.Close();
-        return new("sqlite", usable ? connection : "");
-    }
-
-    // The text may hold a password, so no problem shows it.
-    private static bool CheckConnection(ConfigNode node, string connection)
-    {
-        SqliteConnectionStringBuilder parts;
-        try
-        {
-            parts = new(connection);
-        }
-        catch (ArgumentException)
-        {
-            node.Report("ConnectionString", "is not a SQLite connection string.", "Write Data Source=FILE.");
-            return false;
-        }
-        if (parts.DataSource.Length == 0 || parts.DataSource.Contains(":memory:", StringComparison.Ordinal) || parts.Mode == SqliteOpenMode.Memory)
-            node.Report("ConnectionString", "names no file: everything would be lost at the end of the process.", "Write Data Source=FILE.");
-        else if (parts.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
-            node.Report("ConnectionString", "names its file as a URI.", "Write Data Source=FILE with a plain path.");
-        else if (parts.Mode == SqliteOpenMode.ReadOnly)
-            node.Report("ConnectionString", "opens the file for reading only.", "Remove Mode, or write Mode=ReadWriteCreate.");
-        else
-            return true;
-        return false;
     }
 
     private static NodeSettings Node(ConfigNode node)

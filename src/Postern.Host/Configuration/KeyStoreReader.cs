@@ -63,7 +63,7 @@ internal static class KeyStoreReader
         }
         if (directory.Contains('\0'))
             node.Report("Directory", "is not a path.", OwnDirectory);
-        else if (directory.Length > 0 && store.ConnectionString.Length > 0 && IsWithin(directory, Path.GetDirectoryName(store.File)!))
+        else if (directory.Length > 0 && store.File is { } database && IsWithin(directory, Path.GetDirectoryName(database)!))
             node.Report("Directory", "lies in the database's folder: one copy of that folder would open every token.", "Keep keys apart from the database.");
         if (credential is not null && passphrase is not null)
             node.Report("PassphraseFile", "and Credential are both set.", "Keep one of them.");
@@ -72,7 +72,7 @@ internal static class KeyStoreReader
         return new()
         {
             Directory = directory,
-            ForbiddenDirectories = store.ConnectionString.Length > 0 ? [Path.GetDirectoryName(store.File)!] : [],
+            ForbiddenDirectories = store.File is { } folder ? [Path.GetDirectoryName(folder)!] : [],
             Protection = credential is not null ? new KeyringProtection.Credential(credential)
                 : passphrase is not null ? new KeyringProtection.Passphrase(passphrase)
                 : null,
