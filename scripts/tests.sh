@@ -63,13 +63,20 @@ need_packages() {
 group_unit() {
   build_web
   local room
-  for room in Model Policy OAuth Vault Audit Store Warehouse Grants Gateway Host Sandbox; do
+  for room in Model Policy OAuth Vault Audit Warehouse Grants Gateway Host Sandbox; do
     dotnet_suite "Postern.$room.Tests"
   done
+  dotnet_suite Postern.Store.Tests --filter-not-class "${store_on_servers[@]}"
   web_suite test
 }
 
-group_store() { :; }
+# What needs a database server or fault injection; the rest of the store's suites runs with the unit tests.
+store_on_servers=("*OnPostgreSql" "*OnMariaDb" "*CrashTests" "*FaultTests")
+
+group_store() {
+  need_packages postgresql:"$(compgen -G '/usr/lib/postgresql/*/bin/postgres' | tail -n 1)" mariadb-server:/usr/sbin/mariadbd libfiu0:/usr/lib/fiu/fiu_posix_preload.so
+  SUITE_SUFFIX=-servers dotnet_suite Postern.Store.Tests --filter-class "${store_on_servers[@]}"
+}
 
 group_cluster() { dotnet_suite Postern.Cluster.Tests; }
 
@@ -80,10 +87,12 @@ group_browser() {
   dotnet_suite Postern.Browser.Tests
 }
 
-group_fuzz() { :; }
+# The readers of what strangers can write, over their kept corpus; POSTERN_TEST_FULL=1 runs longer.
+group_fuzz() { SUITE_SUFFIX=-fuzz dotnet_suite Postern.Vault.Tests --filter-class "*FuzzTests"; }
 
 group_bench() {
   build_web
+  dotnet run -c Release --project bench/Postern.Vault.Bench
   dotnet run -c Release --project bench/Postern.Bench
 }
 

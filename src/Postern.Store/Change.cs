@@ -27,6 +27,12 @@ public class Change
     /// <summary>An object whose properties are the parameters.</summary>
     internal object Parameters { get; }
 
+    /// <summary>
+    /// SELECTs that lock rows on a server before <see cref="Sql"/> decides by them, with the same parameters; null for none. Statements
+    /// of their own, because each statement sees what was committed before it began, not before it got its locks.
+    /// </summary>
+    internal string? Lock { get; init; }
+
     /// <summary>What other nodes must hear, written in the same transaction.</summary>
     internal FeedNotice? Notice { get; }
 

@@ -10,7 +10,7 @@ namespace Postern.Store;
 /// <remarks>
 /// Expected answers are values (<see cref="CommitResult"/>, null). A <see cref="System.Data.Common.DbException"/> means that the
 /// database is out of reach or broken; nothing of the commit stands then, unless the connection was lost while the database
-/// committed, which nobody can know: read again.
+/// committed or the disk failed to confirm it, which nobody can know: read again. What stands, stands whole.
 /// </remarks>
 public sealed class PosternStore : IAsyncDisposable
 {

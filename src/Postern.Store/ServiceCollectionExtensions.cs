@@ -22,11 +22,12 @@ public static class ServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IChance, SystemChance>();
         services.AddSingleton(options);
-        services.AddSingleton(new SqliteDialect(options));
-        services.AddSingleton<SqlDialect>(provider => provider.GetRequiredService<SqliteDialect>());
+        // Made at once, so that a connection string that does not fit is an error here; by a factory, so that the provider disposes it.
+        var dialect = SqlDialect.For(options);
+        services.AddSingleton(_ => dialect);
         services.AddSingleton<Database>();
         services.AddSingleton<IStoreClock>(provider => provider.GetRequiredService<Database>());
-        services.AddSingleton<IWriter, SqliteWriter>();
+        services.AddSingleton(provider => provider.GetRequiredService<SqlDialect>().CreateWriter(provider.GetRequiredService<Database>(), options));
         services.AddSingleton<Committer>();
         services.AddSingleton<Migrator>();
         services.AddSingleton<CommitSignals>();
@@ -42,7 +43,7 @@ public static class ServiceCollectionExtensions
         services.AddSingleton(provider => new AuditReader(provider.GetRequiredService<Database>()));
         services.AddSingleton(provider => new StandingVerifier(provider.GetRequiredService<Database>()));
         services.AddSingleton(provider => new ChangeFeed(
-            provider.GetRequiredService<Database>(), options, provider.GetRequiredService<TimeProvider>(), LoggerOf<ChangeFeed>(provider)));
+            provider.GetRequiredService<Database>(), provider.GetRequiredService<TimeProvider>(), LoggerOf<ChangeFeed>(provider)));
         services.AddSingleton(provider => new Sequencer(
             provider.GetRequiredService<Database>(), provider.GetRequiredService<IWriter>(), options, provider.GetRequiredService<IChance>()));
         // The sequencer is registered first and so stops last: events of the others' stopping still get their place.
@@ -54,6 +55,7 @@ public static class ServiceCollectionExtensions
             LoggerOf<SequencerService>(provider)));
         services.AddSingleton<IHostedService>(provider => new ChangeFeedService(
             provider.GetRequiredService<ChangeFeed>(),
+            provider.GetRequiredService<SqlDialect>(),
             provider.GetRequiredService<CommitSignals>(),
             options,
             provider.GetRequiredService<TimeProvider>(),

@@ -83,22 +83,38 @@ public sealed class TokenVault : IDisposable
     public async ValueTask<Outcome<SecretBytes>> OpenAsync(
         RecordContext context, ReadOnlyMemory<byte> record, CancellationToken cancellation)
     {
-        if (!RecordFormat.LooksLikeRecord(record.Span))
-            return VaultErrors.Refuse(VaultError.NotARecord);
-        var suite = RecordFormat.ReadSuite(record.Span);
-        if (!options.OpenSuites.Contains(suite))
-            return VaultErrors.Refuse(VaultError.UnsupportedSuite);
-
-        var version = RecordFormat.ReadKeyVersion(record.Span);
-        var acquired = await keys.VersionAsync(context.Tenant, version, cancellation);
+        if (Judge(record.Span) is { } wrong)
+            return wrong;
+        var acquired = await keys.VersionAsync(context.Tenant, RecordFormat.ReadKeyVersion(record.Span), cancellation);
         if (!acquired.TryGet(out var lease, out var why))
             return why;
         using (lease)
         {
-            using var associatedData = AssociatedData.OfRecord(suite, version, options.Deployment, context);
-            var plaintext = RecordCipher.TryOpen(lease.Key.RecordKey, suite, associatedData.Bytes, record.Span);
+            using var associatedData = AssociatedData.OfRecord(RecordFormat.ReadSuite(record.Span), lease.Key.Version, options.Deployment, context);
+            var plaintext = RecordCipher.TryOpen(lease.Key.RecordKey, RecordFormat.ReadSuite(record.Span), associatedData.Bytes, record.Span);
             return plaintext is null ? VaultErrors.Refuse(VaultError.Refused) : plaintext;
         }
+    }
+
+    /// <summary>
+    /// Opens a record into a buffer of the caller's, at least <see cref="RecordFormat.PlaintextLength"/> bytes, and returns the
+    /// plaintext's length; allocates no array. On a refusal the buffer holds zeros. The caller wipes it.
+    /// </summary>
+    /// <inheritdoc cref="OpenAsync(RecordContext, ReadOnlyMemory{byte}, CancellationToken)"/>
+    /// <exception cref="ArgumentException">The buffer is too short.</exception>
+    public async ValueTask<Outcome<int>> OpenAsync(
+        RecordContext context, ReadOnlyMemory<byte> record, Memory<byte> destination, CancellationToken cancellation)
+    {
+        if (Judge(record.Span) is { } wrong)
+            return wrong;
+        var length = RecordFormat.PlaintextLength(record.Length);
+        if (destination.Length < length)
+            throw new ArgumentException("The buffer is shorter than PlaintextLength of the record.", nameof(destination));
+        var acquired = await keys.VersionAsync(context.Tenant, RecordFormat.ReadKeyVersion(record.Span), cancellation);
+        if (!acquired.TryGet(out var lease, out var why))
+            return why;
+        using (lease)
+            return TryOpen(lease.Key, context, record.Span, destination.Span[..length]) ? length : VaultErrors.Refuse(VaultError.Refused);
     }
 
     /// <summary>The MAC of a row under the tenant's key: <see cref="RowMac.Length"/> bytes to store beside it.</summary>
@@ -115,7 +131,7 @@ public sealed class TokenVault : IDisposable
     }
 
     /// <summary>Checks the MAC of a row, in constant time.</summary>
-    /// <returns>Done, or the same refusals as <see cref="OpenAsync"/>; <see cref="VaultError.Refused"/> means that somebody edited the row.</returns>
+    /// <returns>Done, or the same refusals as <see cref="OpenAsync(RecordContext, ReadOnlyMemory{byte}, CancellationToken)"/>; <see cref="VaultError.Refused"/> means that somebody edited the row.</returns>
     public async ValueTask<Outcome<Done>> VerifyMacAsync(
         MacContext context, ReadOnlyMemory<byte> message, ReadOnlyMemory<byte> mac, CancellationToken cancellation)
     {
@@ -133,11 +149,56 @@ public sealed class TokenVault : IDisposable
                 : VaultErrors.Refuse(VaultError.Refused, "A stored row was edited by somebody without the key, or belongs elsewhere.");
     }
 
+    /// <summary>
+    /// Opens a record and seals its plaintext anew under the tenant's active key: for the sweep that ends an old key version. The
+    /// plaintext stays in memory that is wiped. The caller replaces the row only where it still holds <paramref name="record"/>.
+    /// </summary>
+    /// <returns>The new record, or the refusals of <see cref="OpenAsync(RecordContext, ReadOnlyMemory{byte}, CancellationToken)"/>.</returns>
+    /// <exception cref="VaultException">The tenant's active key could not be had.</exception>
+    public async ValueTask<Outcome<byte[]>> ResealAsync(RecordContext context, ReadOnlyMemory<byte> record, CancellationToken cancellation)
+    {
+        if (!(await OpenAsync(context, record, cancellation)).TryGet(out var plaintext, out var why))
+            return why;
+        using (plaintext)
+            return await SealAsync(context, plaintext, cancellation);
+    }
+
+    /// <summary>
+    /// Makes a new version of a tenant's key, wrapped by the current root key, for the caller to store as the active one by
+    /// compare-and-set; nothing seals with it before it is stored and <see cref="Forget"/> was called.
+    /// </summary>
+    /// <returns>The wrapped key, or <see cref="VaultError.KeyStoreUnavailable"/>.</returns>
+    public async ValueTask<Outcome<WrappedKey>> NewKeyVersionAsync(TenantId tenant, CancellationToken cancellation) =>
+        await keys.NewVersionAsync(tenant, cancellation);
+
+    /// <summary>
+    /// Wraps a tenant key under the current root key, for the caller to store by compare-and-set on the old bytes. Records do not
+    /// change; a key already under the current root key is wrapped again all the same.
+    /// </summary>
+    /// <returns>The same key version wrapped anew, or what kept it from being unwrapped.</returns>
+    public async ValueTask<Outcome<WrappedKey>> RewrapAsync(WrappedKey key, CancellationToken cancellation) =>
+        await keys.RewrapAsync(key, cancellation);
+
     /// <summary>Drops a tenant's keys from memory, after its wrapped keys changed or were destroyed; they are read again when needed.</summary>
     public void Forget(TenantId tenant) => keys.Forget(tenant);
 
     /// <summary>Wipes every key. Operations under way end; later ones throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => keys.Dispose();
+
+    /// <summary>What can be said of a record without a key: null when nothing is wrong so far.</summary>
+    private Refusal? Judge(ReadOnlySpan<byte> record)
+    {
+        if (!RecordFormat.LooksLikeRecord(record))
+            return VaultErrors.Refuse(VaultError.NotARecord);
+        return options.OpenSuites.Contains(RecordFormat.ReadSuite(record)) ? null : VaultErrors.Refuse(VaultError.UnsupportedSuite);
+    }
+
+    private bool TryOpen(TenantKey key, RecordContext context, ReadOnlySpan<byte> record, Span<byte> plaintext)
+    {
+        var suite = RecordFormat.ReadSuite(record);
+        using var associatedData = AssociatedData.OfRecord(suite, key.Version, options.Deployment, context);
+        return RecordCipher.TryOpen(key.RecordKey, suite, associatedData.Bytes, record, plaintext);
+    }
 
     private async ValueTask<byte[]> SealCopyAsync(RecordContext context, SecretBytes copy, CancellationToken cancellation)
     {

@@ -28,12 +28,18 @@ public sealed record VaultOptions
     /// <value>15 minutes.</value>
     public TimeSpan KeyLifetime { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>How long one answer of the key store and of the wrapped keys' store is waited for.</summary>
-    /// <value>10 seconds.</value>
-    public TimeSpan KeyStoreTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>
+    /// How long one answer of the key store is waited for, its retries included. A key store that hangs is noticed to be back after
+    /// this and the longest pause (4 seconds) together, so less than ten seconds.
+    /// </summary>
+    /// <value>5 seconds.</value>
+    public TimeSpan KeyStoreTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The file keyring; null when the program registers another <see cref="IKeyStore"/>.</summary>
     public FileKeyringOptions? FileKeyring { get; init; }
+
+    /// <summary>The key store of another machine; null when the program registers another <see cref="IKeyStore"/> or uses the file keyring.</summary>
+    public RemoteKeyStoreOptions? RemoteKeyStore { get; init; }
 
     /// <summary>The longest <see cref="KeyLifetime"/>.</summary>
     public static TimeSpan MaxKeyLifetime { get; } = TimeSpan.FromMinutes(15);
@@ -58,14 +64,37 @@ public sealed record VaultOptions
             errors.Add($"{nameof(KeyStoreTimeout)}: must be more than zero and at most two minutes.");
         if (FileKeyring is { } keyring && string.IsNullOrWhiteSpace(keyring.Directory))
             errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Directory)}: name a directory of its own, such as /var/lib/postern/keys.");
+        if (FileKeyring is not null && RemoteKeyStore is not null)
+            errors.Add($"{nameof(RemoteKeyStore)}: {nameof(FileKeyring)} is set, too. Choose one.");
+        if (RemoteKeyStore is { } remote)
+            errors.AddRange(remote.Validate());
+        if (FileKeyring?.Protection is KeyringProtection.Credential { Name: var name } && (name.Length == 0 || name != Path.GetFileName(name)))
+            errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Protection)}: name the credential as LoadCredentialEncrypted= does, without a path.");
+        if (FileKeyring?.Protection is KeyringProtection.Passphrase passphrase)
+        {
+            if (string.IsNullOrWhiteSpace(passphrase.File))
+                errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Protection)}: name the file that holds the passphrase.");
+            if (!passphrase.Cost.IsAcceptable)
+                errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Protection)}: {Argon2Cost.Minimum} is the least and {Argon2Cost.Maximum} the most.");
+        }
         return errors;
     }
 
     /// <summary>Throws with all errors of <see cref="Validate"/>.</summary>
     /// <exception cref="ArgumentException">There is an error; the message lists every one.</exception>
-    public VaultOptions Checked() => Validate() is { Count: > 0 } errors
-        ? throw new ArgumentException("The vault's settings are wrong:\n- " + string.Join("\n- ", errors))
-        : this;
+    public VaultOptions Checked()
+    {
+        Check("The vault", Validate());
+        return this;
+    }
+
+    /// <summary>Throws with all errors.</summary>
+    internal static void Check(string what, IEnumerable<string> errors)
+    {
+        var all = errors.ToList();
+        if (all.Count > 0)
+            throw new ArgumentException($"{what}'s settings are wrong:\n- " + string.Join("\n- ", all));
+    }
 }
 
 /// <summary>Where the file keyring is.</summary>
@@ -80,4 +109,11 @@ public sealed record FileKeyringOptions
     /// </summary>
     /// <value>None.</value>
     public ImmutableArray<string> ForbiddenDirectories { get; init; } = [];
+
+    /// <summary>
+    /// What seals the file. A keyring that is not sealed yet is sealed when it is opened with one; its older backups still hold the
+    /// keys in clear, so the root key is rotated then.
+    /// </summary>
+    /// <value>None: who reads the file has the root keys.</value>
+    public KeyringProtection? Protection { get; init; }
 }

@@ -8,8 +8,8 @@ namespace Postern.Vault;
 public static class VaultServices
 {
     /// <summary>
-    /// Adds <see cref="TokenVault"/> and, where <see cref="VaultOptions.FileKeyring"/> is set, that keyring as
-    /// <see cref="IKeyStore"/>. The program registers <see cref="IWrappedKeys"/>, and its own <see cref="IKeyStore"/> when it wants
+    /// Adds <see cref="TokenVault"/> and, where <see cref="VaultOptions.FileKeyring"/> or <see cref="VaultOptions.RemoteKeyStore"/> is
+    /// set, that as <see cref="IKeyStore"/>. The program registers <see cref="IWrappedKeys"/>, and its own <see cref="IKeyStore"/> when it wants
     /// another. <see cref="TimeProvider"/> and <see cref="IChance"/> default to the system's.
     /// </summary>
     /// <exception cref="ArgumentException">The options are wrong; every error is named.</exception>
@@ -20,6 +20,8 @@ public static class VaultServices
         services.TryAddSingleton<IChance, SystemChance>();
         if (options.FileKeyring is { } keyring)
             services.TryAddSingleton<IKeyStore>(provider => OpenKeyring(keyring, options, provider));
+        if (options.RemoteKeyStore is { } remote)
+            services.TryAddSingleton(provider => remote.Create(provider.GetRequiredService<IChance>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TokenVault>();
         return services;
     }

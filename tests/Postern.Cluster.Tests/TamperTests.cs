@@ -13,6 +13,13 @@ namespace Postern.Cluster.Tests;
 /// <summary>Whoever can write to the database gets no token, no session, and leaves a trace.</summary>
 public sealed class TamperTests
 {
+    // The next place of the feed, as a commit takes it.
+    private const string TellOfLakehouse =
+        """
+        UPDATE counters SET counted = counted + 1 WHERE name = 'feed';
+        INSERT INTO changes (id, at, kind, tenant, entity_key) SELECT counted, 0, 3, 'skyline', 'connection/lakehouse' FROM counters WHERE name = 'feed';
+        """;
+
     [Fact]
     public async Task Connection_EndpointEditedWhileRunning_IsNotUsedUntilPutRight()
     {
@@ -24,7 +31,7 @@ public sealed class TamperTests
 
         Redirect(deployment, "lakehouse", attacker.Authority);
         // The attacker also makes every node look at it now.
-        deployment.Edit("INSERT INTO changes (at, kind, tenant, entity_key) VALUES (0, 3, 'skyline', 'connection/lakehouse')");
+        deployment.Edit(TellOfLakehouse);
         await Suite.UntilAsync("the edited row is refused", TimeSpan.FromSeconds(10), async () =>
         {
             using var refused = await ana.QueryAsync();
@@ -271,7 +278,7 @@ public sealed class TamperTests
             $"""
             DELETE FROM definitions WHERE {lakehouse} AND revision = 2;
             UPDATE definitions SET current_name = 'skyline/connection/lakehouse', superseded_at = NULL WHERE {lakehouse};
-            INSERT INTO changes (at, kind, tenant, entity_key) VALUES (0, 3, 'skyline', 'connection/lakehouse')
+            {TellOfLakehouse}
             """);
         await Suite.UntilAsync("the older revision is refused", TimeSpan.FromSeconds(10), async () =>
         {

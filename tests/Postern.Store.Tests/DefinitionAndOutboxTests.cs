@@ -5,14 +5,12 @@ using Postern.Model;
 namespace Postern.Store.Tests;
 
 /// <summary>Definitions, the outbox of revocations and tenant keys.</summary>
-public sealed class DefinitionAndOutboxTests
+public abstract class DefinitionAndOutboxTests<TDatabase> : StoreSuite<TDatabase> where TDatabase : ITestDatabase
 {
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
     [Fact]
     public async Task Definition_PutOnWhatIsInForce_Supersedes()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await fixture.Store.MustAsync(Put(0, "{\"a\":1}"));
         await fixture.Store.MustAsync(Put(1, "{\"a\":2}"));
 
@@ -30,7 +28,7 @@ public sealed class DefinitionAndOutboxTests
     [Fact]
     public async Task Definition_PutOnAnythingElse_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await fixture.Store.MustAsync(Put(0, "{}"));
         await fixture.Store.MustAsync(Put(1, "{}"));
 
@@ -42,7 +40,7 @@ public sealed class DefinitionAndOutboxTests
     [Fact]
     public async Task Definition_PutByManyAtOnce_HasOneWinner()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await fixture.Store.MustAsync(Put(0, "{}"));
 
         var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => fixture.Store.CommitAsync(
@@ -54,7 +52,7 @@ public sealed class DefinitionAndOutboxTests
     [Fact]
     public async Task Outbox_ClaimedRetriedDone_IsTriedByOneAtATime()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await Given.ActiveGrantAsync(fixture);
         await fixture.Store.MustAsync([RevocationChanges.EnqueueFromGrant(fixture.Chance.NewId(), Given.Tenant, grant.Id)]);
         var seen = Assert.Single(await fixture.Store.Revocations.DueAsync(10, Cancellation));
@@ -83,7 +81,7 @@ public sealed class DefinitionAndOutboxTests
     [Fact]
     public async Task Outbox_WithALostClaim_IsDueAgain()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var row = new RevocationRow(
             fixture.Chance.NewId(), Given.Ana, Given.Connection, new(fixture.Chance.NewId()), 4, new byte[32], [1], [2], fixture.Now.AddHours(1));
         await fixture.Store.MustAsync([RevocationChanges.Enqueue(row)]);
@@ -99,7 +97,7 @@ public sealed class DefinitionAndOutboxTests
     [Fact]
     public async Task TenantKey_AddedFirstByManyNodes_IsOneWithItsEvent()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var keys = fixture.First.GetRequiredService<IWrappedKeys>();
 
         var added = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => keys.TryAddFirstAsync(
@@ -129,3 +127,9 @@ public sealed class DefinitionAndOutboxTests
     private static IReadOnlyList<Change> Put(long previous, string body) =>
         DefinitionChanges.Put(Given.Tenant, DefinitionKind.Policy, "states", previous, previous + 1, body, [1]);
 }
+
+public sealed class DefinitionAndOutboxTestsOnSqlite : DefinitionAndOutboxTests<Sqlite>;
+
+public sealed class DefinitionAndOutboxTestsOnPostgreSql : DefinitionAndOutboxTests<PostgreSql>;
+
+public sealed class DefinitionAndOutboxTestsOnMariaDb : DefinitionAndOutboxTests<MariaDb>;

@@ -52,6 +52,11 @@ internal static class Given
         new(fixture.Chance.NewId()), Ana, Session, Connection, grant.Id, grant.Generation, SecretHash.Of("SELECT 1"), 1, "one", Guid.Empty)
     { GrantMac = grant.Mac };
 
+    public static PendingConnectRow NewConnect(StoreFixture fixture, string handle) => new(
+        fixture.Chance.NewId(), Ana, "{}", Connection, Session, SessionKind.Frame, "https://host.example", "Skyline",
+        SecretHash.Of(handle), [1, 2], "https://issuer.example", "https://gateway.example/oauth/callback", fixture.Now.AddMinutes(10))
+    { Mac = [1] };
+
     public static async Task MustAsync(this PosternStore store, IReadOnlyList<Change> changes, EventKind kind = EventKind.TokensIssued)
     {
         var result = await store.CommitAsync(changes, Event(kind), null, TestContext.Current.CancellationToken);

@@ -2,14 +2,12 @@ using Postern.Model;
 
 namespace Postern.Store.Tests;
 
-public sealed class GrantTests
+public abstract class GrantTests<TDatabase> : StoreSuite<TDatabase> where TDatabase : ITestDatabase
 {
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
     [Fact]
     public async Task Insert_Unconfirmed_RoundTripsEveryColumn()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = Given.NewGrant(fixture);
         await fixture.Store.MustAsync([GrantChanges.InsertUnconfirmed(grant, Given.Confirmation, TimeSpan.FromMinutes(5))]);
 
@@ -40,7 +38,7 @@ public sealed class GrantTests
     [Fact]
     public async Task Find_OfAnotherTenant_IsNull()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await Given.ActiveGrantAsync(fixture);
 
         Assert.Null(await fixture.Store.Grants.FindAsync(TenantId.Parse("other"), grant.Id, Cancellation));
@@ -49,7 +47,7 @@ public sealed class GrantTests
     [Fact]
     public async Task Confirm_ByTheAskingSession_IsActiveOnce()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = Given.NewGrant(fixture);
         await fixture.Store.MustAsync([GrantChanges.InsertUnconfirmed(grant, Given.Confirmation, TimeSpan.FromMinutes(5))]);
         var confirm = GrantChanges.Confirm(Given.Tenant, grant.Id, Given.Session, Given.Confirmation, [2]);
@@ -63,7 +61,7 @@ public sealed class GrantTests
     [Fact]
     public async Task Confirm_ByAnotherSessionOrSecretOrTooLate_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = Given.NewGrant(fixture);
         await fixture.Store.MustAsync([GrantChanges.InsertUnconfirmed(grant, Given.Confirmation, TimeSpan.FromMinutes(5))]);
 
@@ -84,7 +82,7 @@ public sealed class GrantTests
     [Fact]
     public async Task Confirm_WhileAnotherIsActive_NeedsToReplaceIt()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var old = await Given.ActiveGrantAsync(fixture);
         var grant = Given.NewGrant(fixture);
         await fixture.Store.MustAsync([GrantChanges.InsertUnconfirmed(grant, Given.Confirmation, TimeSpan.FromMinutes(5))]);
@@ -100,7 +98,7 @@ public sealed class GrantTests
     [Fact]
     public async Task Revoke_WithOutbox_MovesTheSealedPairThere()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await Given.ActiveGrantAsync(fixture);
         var outbox = fixture.Chance.NewId();
 
@@ -124,7 +122,7 @@ public sealed class GrantTests
     [Fact]
     public async Task FindLatest_AfterTheGrantEnded_SaysWhy()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await Given.ActiveGrantAsync(fixture);
         await fixture.Store.MustAsync([GrantChanges.EndToReconnect(Given.Tenant, grant.Id, 1, ReconnectReason.Changed)]);
 
@@ -139,7 +137,7 @@ public sealed class GrantTests
     [Fact]
     public async Task List_ByFilter_FindsWhatItNames()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var ben = Given.Ana with { Id = "ben" };
         var anas = await Given.ActiveGrantAsync(fixture);
         var bens = await Given.ActiveGrantAsync(fixture, ben);
@@ -155,3 +153,9 @@ public sealed class GrantTests
         Assert.Empty(await fixture.Store.Grants.ListAsync(TenantId.Parse("other"), new(), Cancellation));
     }
 }
+
+public sealed class GrantTestsOnSqlite : GrantTests<Sqlite>;
+
+public sealed class GrantTestsOnPostgreSql : GrantTests<PostgreSql>;
+
+public sealed class GrantTestsOnMariaDb : GrantTests<MariaDb>;

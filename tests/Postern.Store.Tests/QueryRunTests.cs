@@ -2,14 +2,12 @@ using Postern.Model;
 
 namespace Postern.Store.Tests;
 
-public sealed class QueryRunTests
+public abstract class QueryRunTests<TDatabase> : StoreSuite<TDatabase> where TDatabase : ITestDatabase
 {
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
     [Fact]
     public async Task Start_WhileEverythingStands_WritesTheRunAndFinishEndsIt()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
         var run = Given.Run(fixture, grant) with { Workbook = WorkbookId.Parse("sales"), Query = "by_state" };
 
@@ -29,7 +27,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_AfterRevocation_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
         await fixture.Store.MustAsync([GrantChanges.Revoke(Given.Tenant, grant.Id)]);
 
@@ -39,7 +37,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_WithAnOlderGeneration_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
 
         await AssertRefusedAsync(fixture, Given.Run(fixture, grant) with { Generation = 2 });
@@ -48,7 +46,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_AfterTheGrantsAbsoluteEnd_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await Given.SessionAndConnectionAsync(fixture);
         var grant = Given.NewGrant(fixture) with { AbsoluteEndAt = fixture.Now.AddMinutes(10) };
         await fixture.Store.MustAsync([GrantChanges.InsertActive(grant)]);
@@ -61,7 +59,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_AfterSignOut_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
         await fixture.Store.MustAsync([SessionChanges.End(Given.Tenant, Given.Session)]);
 
@@ -71,7 +69,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_InAnIdleSession_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
         fixture.Clock.Advance(TimeSpan.FromHours(1));
 
@@ -81,7 +79,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_AfterTheConnectionChanged_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
         await fixture.Store.MustAsync(
             DefinitionChanges.Put(Given.Tenant, DefinitionKind.Connection, Given.Connection.Value, 1, 2, "{}", [2]), EventKind.DefinitionChanged);
@@ -93,7 +91,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_PolicyChangedOrAddedSinceItWasJudged_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
         var judged = Given.Run(fixture, grant) with { PolicyRevisions = 1 };
         await AssertRefusedAsync(fixture, judged);
@@ -111,7 +109,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_GrantUnderAnotherMacThanTheCheckedOne_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
 
         await AssertRefusedAsync(fixture, Given.Run(fixture, grant) with { GrantMac = [9] });
@@ -121,7 +119,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_WithAnotherPersonsGrantOrSession_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var anas = await ReadyAsync(fixture);
         var ben = Given.Ana with { Id = "ben" };
         var bens = await Given.ActiveGrantAsync(fixture, ben);
@@ -134,7 +132,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task Start_WithTheTenantsServiceGrant_IsAllowed()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await Given.SessionAndConnectionAsync(fixture);
         var service = await Given.ActiveGrantAsync(fixture, SubjectKey.Service(Given.Tenant));
 
@@ -144,7 +142,7 @@ public sealed class QueryRunTests
     [Fact]
     public async Task OpenRuns_OfSilentRestartedOrGoneNodes_AreFound()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await ReadyAsync(fixture);
         var (boot, laterBoot) = (fixture.Chance.NewId(), fixture.Chance.NewId());
         var silentFor = TimeSpan.FromSeconds(30);
@@ -184,3 +182,9 @@ public sealed class QueryRunTests
         Assert.Equal(0, await fixture.ScalarAsync<long>("SELECT COUNT(*) FROM event_leaves WHERE kind = 501"));
     }
 }
+
+public sealed class QueryRunTestsOnSqlite : QueryRunTests<Sqlite>;
+
+public sealed class QueryRunTestsOnPostgreSql : QueryRunTests<PostgreSql>;
+
+public sealed class QueryRunTestsOnMariaDb : QueryRunTests<MariaDb>;

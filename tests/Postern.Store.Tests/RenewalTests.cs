@@ -2,17 +2,15 @@ using Postern.Model;
 
 namespace Postern.Store.Tests;
 
-public sealed class RenewalTests
+public abstract class RenewalTests<TDatabase> : StoreSuite<TDatabase> where TDatabase : ITestDatabase
 {
     private static readonly TimeSpan ClaimFor = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SendFor = TimeSpan.FromSeconds(30);
 
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
     [Fact]
     public async Task Claim_ByEightNodesAtOnce_HasOneWinner()
     {
-        await using var fixture = await StoreFixture.StartAsync(StoreTime.Database);
+        await using var fixture = await StartAsync(StoreTime.Database);
         var seen = await Given.ActiveGrantAsync(fixture);
         var nodes = Enumerable.Range(0, 8).Select(i => fixture.AddNode($"n{i}")).ToArray();
 
@@ -30,7 +28,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Renewal_StepByStep_StoresTheNextGeneration()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var fence = await ClaimAsync(fixture, seen);
         await fixture.Store.MustAsync([RenewalChanges.MarkSending(Given.Tenant, seen.Id, fence, SendFor)]);
@@ -50,7 +48,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Claim_PastItsDeadline_IsTakenOverAndTheLateNodeIsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var late = await ClaimAsync(fixture, seen);
         var claimed = await fixture.GrantAsync(seen.Id);
@@ -68,7 +66,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task MarkSending_PastTheClaimsDeadline_IsRefusedThoughNobodyTookOver()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var fence = await ClaimAsync(fixture, seen);
         fixture.Clock.Advance(ClaimFor);
@@ -79,7 +77,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Store_AfterRevocation_IsRefused()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var fence = await SendAsync(fixture, seen);
         await fixture.Store.MustAsync([GrantChanges.Revoke(Given.Tenant, seen.Id)]);
@@ -93,7 +91,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Sending_PastItsDeadline_IsListedAndTakenOverOnceOnly()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var late = await SendAsync(fixture, seen);
         Assert.Empty(await fixture.Store.Grants.ExpiredSendingAsync(10, Cancellation));
@@ -114,7 +112,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Uncertain_WithoutGrace_StaysUsableUntilItsAccessTokenEnds()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var fence = await SendAsync(fixture, seen);
         var mark = RenewalChanges.MarkUncertain(Given.Tenant, seen.Id, fence);
@@ -136,7 +134,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Uncertain_ToReconnect_FreesTheSlot()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var fence = await SendAsync(fixture, seen);
         fixture.Clock.Advance(SendFor);
@@ -150,7 +148,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Failed_WithNotBefore_KeepsEverybodyAwayUntilThen()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var fence = await SendAsync(fixture, seen);
         await fixture.Store.MustAsync([RenewalChanges.Failed(Given.Tenant, seen.Id, fence, fixture.Now.AddSeconds(20), 1)]);
@@ -166,7 +164,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Abandon_BeforeSending_LetsTheNextClaimAtOnce()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var fence = await ClaimAsync(fixture, seen);
         await fixture.Store.MustAsync([RenewalChanges.Abandon(Given.Tenant, seen.Id, fence)]);
@@ -177,7 +175,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Claim_OfAGrantReadBeforeAnotherClaim_IsRefusedThoughItIsIdleAgain()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var fence = await ClaimAsync(fixture, seen);
         await fixture.Store.MustAsync([RenewalChanges.Abandon(Given.Tenant, seen.Id, fence)]);
@@ -189,7 +187,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task End_ByTheClaimThatLearnedIt_AsksToReconnect()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var fence = await SendAsync(fixture, seen);
 
@@ -203,7 +201,7 @@ public sealed class RenewalTests
     [Fact]
     public async Task Due_ForBackground_OnlyWhileTheGrantIsUsed()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var seen = await Given.ActiveGrantAsync(fixture);
         var usedWithin = TimeSpan.FromHours(1);
         Assert.Empty(await fixture.Store.Grants.DueForRenewalAsync(usedWithin, null, 10, Cancellation));
@@ -231,3 +229,9 @@ public sealed class RenewalTests
         return fence;
     }
 }
+
+public sealed class RenewalTestsOnSqlite : RenewalTests<Sqlite>;
+
+public sealed class RenewalTestsOnPostgreSql : RenewalTests<PostgreSql>;
+
+public sealed class RenewalTestsOnMariaDb : RenewalTests<MariaDb>;

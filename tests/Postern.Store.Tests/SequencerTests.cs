@@ -5,16 +5,16 @@ using Postern.Model;
 
 namespace Postern.Store.Tests;
 
-public sealed class SequencerTests
+public abstract class SequencerTests<TDatabase> : StoreSuite<TDatabase> where TDatabase : ITestDatabase
 {
-    private static readonly TenantId Other = TenantId.Parse("other");
+    private const string EditALeaf = "the bytes of a leaf";
 
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+    private static readonly TenantId Other = TenantId.Parse("other");
 
     [Fact]
     public async Task Run_OverTwoTenants_GivesEachAGapFreeLogThatVerifies()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         for (var i = 0; i < 10; i++)
         {
             await fixture.Store.RecordAsync(Given.Event().With("n", i), Cancellation);
@@ -39,7 +39,7 @@ public sealed class SequencerTests
     [Fact]
     public async Task Run_OverMoreThanATurn_OrdersAll()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await Task.WhenAll(Enumerable.Range(0, Sequencer.PerTurn + 50).Select(_ => fixture.Store.RecordAsync(Given.Event(), Cancellation)));
 
         Assert.Equal(Sequencer.PerTurn + 50, await SequencerOf(fixture.First).RunAsync(Cancellation));
@@ -50,7 +50,7 @@ public sealed class SequencerTests
     [Fact]
     public async Task Run_ByASecondNode_WaitsForTheLeaseToEnd()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var (one, two) = (SequencerOf(fixture.First), SequencerOf(fixture.AddNode("two")));
         await fixture.Store.RecordAsync(Given.Event(), Cancellation);
         Assert.Equal(1, await one.RunAsync(Cancellation));
@@ -70,25 +70,25 @@ public sealed class SequencerTests
     }
 
     [Theory]
-    [InlineData("BEFORE INSERT ON audit_log WHEN NEW.position = 4")]
-    [InlineData("AFTER UPDATE ON event_leaves WHEN NEW.id = 5")]
-    [InlineData("BEFORE UPDATE ON audit_heads")]
-    [InlineData("AFTER UPDATE ON audit_heads")]
-    public async Task Run_ThatDiesMidway_LeavesNothingHalfDone(string where)
+    [InlineData("BEFORE INSERT", "audit_log", "NEW.position = 4")]
+    [InlineData("AFTER UPDATE", "event_leaves", "NEW.id = 5")]
+    [InlineData("BEFORE UPDATE", "audit_heads", "NEW.size > 0")]
+    [InlineData("AFTER UPDATE", "audit_heads", "NEW.size > 0")]
+    public async Task Run_ThatDiesMidway_LeavesNothingHalfDone(string moment, string table, string condition)
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await RecordAsync(fixture, 3);
         await SequencerOf(fixture.First).RunAsync(Cancellation);
         await RecordAsync(fixture, 5);
         var before = await fixture.First.GetRequiredService<AuditReader>().HeadAsync(Given.Tenant, Cancellation);
-        await fixture.SqlAsync($"CREATE TRIGGER dies {where} BEGIN SELECT RAISE(ABORT, 'dies here'); END");
+        await fixture.Database.BreakAsync(moment, table, condition);
 
         await Assert.ThrowsAnyAsync<System.Data.Common.DbException>(() => SequencerOf(fixture.First).RunAsync(Cancellation));
 
         var after = await fixture.First.GetRequiredService<AuditReader>().HeadAsync(Given.Tenant, Cancellation);
         Assert.Equal(before!.Entry, after!.Entry);
         Assert.Equal(3, (await VerifyAsync(fixture)).Checked);
-        await fixture.SqlAsync("DROP TRIGGER dies");
+        await fixture.Database.HealAsync(table);
         // A fresh instance, as after a crash: it waits for the dead one's lease and goes on.
         fixture.Clock.Advance(TimeSpan.FromSeconds(10));
         Assert.Equal(5, await SequencerOf(fixture.AddNode("fresh")).RunAsync(Cancellation));
@@ -100,7 +100,7 @@ public sealed class SequencerTests
     [Fact]
     public async Task Run_ByManyNodesAtOnceWhileOthersCommit_KeepsOneChain()
     {
-        await using var fixture = await StoreFixture.StartAsync(StoreTime.Database);
+        await using var fixture = await StartAsync(StoreTime.Database);
         var nodes = Enumerable.Range(0, 3).Select(i => fixture.AddNode($"n{i}")).ToArray();
 
         await Task.WhenAll(nodes.Select(node => Task.Run(async () =>
@@ -121,7 +121,7 @@ public sealed class SequencerTests
     }
 
     [Theory]
-    [InlineData("UPDATE event_leaves SET bytes = CAST(REPLACE(CAST(bytes AS TEXT), '\"n\":\"4\"', '\"n\":\"5\"') AS BLOB) WHERE id = 5", ChainFault.Edited, 4)]
+    [InlineData(EditALeaf, ChainFault.Edited, 4)]
     [InlineData("UPDATE audit_log SET entry_hash = 'no hash' WHERE position = 4", ChainFault.Edited, 4)]
     [InlineData("DELETE FROM event_leaves WHERE id = 5", ChainFault.Missing, 4)]
     [InlineData("DELETE FROM audit_log WHERE position = 4", ChainFault.Missing, 4)]
@@ -131,12 +131,15 @@ public sealed class SequencerTests
     [InlineData("UPDATE audit_heads SET size = 12", ChainFault.Truncated, 10)]
     public async Task Verify_AfterSomebodyEditedTheDatabase_NamesTheIndex(string tampering, ChainFault fault, long index)
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await RecordAsync(fixture, 10);
         await SequencerOf(fixture.First).RunAsync(Cancellation);
         Assert.True((await VerifyAsync(fixture)).IsValid);
 
-        await fixture.SqlAsync(tampering);
+        if (tampering == EditALeaf)
+            await EditLeafAsync(fixture, 5, "\"n\":\"4\"", "\"n\":\"5\"");
+        else
+            await fixture.SqlAsync(tampering);
 
         var report = await VerifyAsync(fixture);
         Assert.Equal((fault, (long?)index), (report.Fault, report.BadIndex));
@@ -148,7 +151,7 @@ public sealed class SequencerTests
     [Fact]
     public async Task Verify_OfALogCutTogetherWithItsHead_IsFoundByAPositionRememberedElsewhere()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await RecordAsync(fixture, 10);
         await SequencerOf(fixture.First).RunAsync(Cancellation);
         var reader = fixture.First.GetRequiredService<AuditReader>();
@@ -168,9 +171,9 @@ public sealed class SequencerTests
     [Fact]
     public async Task Leaf_EditedBeforeItGotItsPlace_ShowsAsEdited()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await RecordAsync(fixture, 3);
-        await fixture.SqlAsync("UPDATE event_leaves SET bytes = CAST(CAST(bytes AS TEXT) || ' ' AS BLOB) WHERE id = 2");
+        await EditLeafAsync(fixture, 2, "}", "} ");
         await SequencerOf(fixture.First).RunAsync(Cancellation);
 
         var report = await VerifyAsync(fixture);
@@ -181,7 +184,7 @@ public sealed class SequencerTests
     [Fact]
     public async Task Export_OfAPart_VerifiesAndHoldsItsEventsOnly()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await RecordAsync(fixture, 10);
         await SequencerOf(fixture.First).RunAsync(Cancellation);
         using var output = new MemoryStream();
@@ -201,7 +204,7 @@ public sealed class SequencerTests
     [Fact]
     public async Task Export_FromBeyondTheLog_SaysSo()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         using var output = new MemoryStream();
 
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() =>
@@ -212,7 +215,7 @@ public sealed class SequencerTests
     [Fact]
     public async Task List_ByFilter_FindsWhatItNames()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = new GrantId(fixture.Chance.NewId());
         await fixture.Store.RecordAsync(Given.Event(EventKind.QueryStarted) with { Grant = grant }, Cancellation);
         fixture.Clock.Advance(TimeSpan.FromMinutes(1));
@@ -243,6 +246,14 @@ public sealed class SequencerTests
             await fixture.Store.RecordAsync(Given.Event().With("n", i), Cancellation);
     }
 
+    private static async Task EditLeafAsync(StoreFixture fixture, int id, string old, string edited)
+    {
+        var bytes = (await fixture.ScalarAsync<byte[]>("SELECT bytes FROM event_leaves WHERE id = @id", new { id }))!;
+        var text = Encoding.UTF8.GetString(bytes);
+        Assert.Contains(old, text, StringComparison.Ordinal);
+        await fixture.SqlAsync("UPDATE event_leaves SET bytes = @bytes WHERE id = @id", new { id, bytes = Encoding.UTF8.GetBytes(text.Replace(old, edited, StringComparison.Ordinal)) });
+    }
+
     private static Task<ChainReport> VerifyAsync(StoreFixture fixture) =>
         fixture.First.GetRequiredService<AuditReader>().VerifyAsync(Given.Tenant, null, Cancellation);
 
@@ -254,3 +265,9 @@ public sealed class SequencerTests
         return await AuditExport.VerifyAsync(output, known, Cancellation);
     }
 }
+
+public sealed class SequencerTestsOnSqlite : SequencerTests<Sqlite>;
+
+public sealed class SequencerTestsOnPostgreSql : SequencerTests<PostgreSql>;
+
+public sealed class SequencerTestsOnMariaDb : SequencerTests<MariaDb>;

@@ -4,14 +4,12 @@ using Postern.Model;
 namespace Postern.Store.Tests;
 
 /// <summary>What is in force against the log's last word on it.</summary>
-public sealed class StandingTests
+public abstract class StandingTests<TDatabase> : StoreSuite<TDatabase> where TDatabase : ITestDatabase
 {
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
     [Fact]
     public async Task Standing_OfADatabaseThatNobodyEdited_HasNoFault()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await PutAsync(fixture, 0, 1, "{}");
         await PutAsync(fixture, 1, 2, "{ }");
         var grant = await GiveAsync(fixture);
@@ -24,7 +22,7 @@ public sealed class StandingTests
     [Fact]
     public async Task Definition_OlderRevisionPutBack_IsAFault()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await PutAsync(fixture, 0, 1, "{}");
         await PutAsync(fixture, 1, 2, "{ }");
         await fixture.SqlAsync("DELETE FROM definitions WHERE revision = 2; UPDATE definitions SET superseded_at = NULL WHERE revision = 1");
@@ -36,7 +34,7 @@ public sealed class StandingTests
     [Fact]
     public async Task Definition_EditedAddedOrDeleted_IsAFault()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         await PutAsync(fixture, 0, 1, "{}");
         await fixture.SqlAsync("UPDATE definitions SET body = '{  }'");
         Assert.Contains("is not what the log's last change put in force", Assert.Single(await FaultsAsync(fixture)).Detail, StringComparison.Ordinal);
@@ -48,7 +46,7 @@ public sealed class StandingTests
     [Fact]
     public async Task Grant_RevokedAndPutBackWithEverythingItHad_IsAFault()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await GiveAsync(fixture);
         await fixture.SqlAsync("CREATE TABLE copied AS SELECT * FROM grants");
         await RevokeAsync(fixture, grant);
@@ -60,7 +58,7 @@ public sealed class StandingTests
     [Fact]
     public async Task Grant_ReplacedOrOfAnOlderGenerationAndPutBack_IsAFault()
     {
-        await using var fixture = await StoreFixture.StartAsync();
+        await using var fixture = await StartAsync();
         var grant = await GiveAsync(fixture);
         await fixture.Store.RecordAsync(Given.Event(EventKind.TokensRenewed) with { Grant = grant, Generation = 2 }, Cancellation);
         Assert.Contains("generation 2", Assert.Single(await FaultsAsync(fixture)).Detail, StringComparison.Ordinal);
@@ -93,3 +91,9 @@ public sealed class StandingTests
     private static async Task RevokeAsync(StoreFixture fixture, GrantId grant) => Assert.True((await fixture.Store.CommitAsync(
         [GrantChanges.Revoke(Given.Tenant, grant)], Given.Event(EventKind.GrantRevoked) with { Grant = grant }, null, Cancellation)).Committed);
 }
+
+public sealed class StandingTestsOnSqlite : StandingTests<Sqlite>;
+
+public sealed class StandingTestsOnPostgreSql : StandingTests<PostgreSql>;
+
+public sealed class StandingTestsOnMariaDb : StandingTests<MariaDb>;

@@ -1,26 +1,34 @@
-using Dapper;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Postern.Model;
 
 namespace Postern.Store.Tests;
 
-/// <summary>One or more nodes over one real SQLite file, under a clock that the test turns.</summary>
-internal sealed class StoreFixture : IAsyncDisposable
+/// <summary>A suite of behaviours that every database must have. Each runs as <c>SuiteOnKind</c>, one sealed class per kind.</summary>
+public abstract class StoreSuite<TDatabase> where TDatabase : ITestDatabase
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("postern-store-").FullName;
+    protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    protected static async Task<StoreFixture> StartAsync(StoreTime time = StoreTime.Bound) => new(await TDatabase.CreateMigratedAsync(), time);
+}
+
+/// <summary>One or more nodes over one real database, under a clock that the test turns.</summary>
+public sealed class StoreFixture : IAsyncDisposable
+{
     private readonly List<ServiceProvider> nodes = [];
 
-    private StoreFixture(StoreTime time) => Time = time;
+    public StoreFixture(TestDatabase database, StoreTime time)
+    {
+        Database = database;
+        Time = time;
+        AddNode("one");
+    }
+
+    public TestDatabase Database { get; }
 
     public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 11, 22, 9, 0, 0, TimeSpan.Zero));
 
     public StoreTime Time { get; }
-
-    public string File => Path.Combine(folder, "postern.db");
-
-    public string ConnectionString => $"Data Source={File}";
 
     public ServiceProvider First => nodes[0];
 
@@ -30,18 +38,10 @@ internal sealed class StoreFixture : IAsyncDisposable
 
     public DateTimeOffset Now => Clock.GetUtcNow();
 
-    public static async Task<StoreFixture> StartAsync(StoreTime time = StoreTime.Bound)
-    {
-        var fixture = new StoreFixture(time);
-        fixture.AddNode("one");
-        await fixture.Store.MigrateAsync(TestContext.Current.CancellationToken);
-        return fixture;
-    }
-
-    /// <summary>A further node over the same file.</summary>
+    /// <summary>A further node over the same database.</summary>
     public ServiceProvider AddNode(string name, Func<StoreOptions, StoreOptions>? change = null, IEventListener? listener = null)
     {
-        var options = new StoreOptions { ConnectionString = ConnectionString, Node = name, Time = Time };
+        var options = Database.Options with { Node = name, Time = Time };
         var services = new ServiceCollection().AddSingleton<TimeProvider>(Clock);
         if (listener is not null)
             services.AddSingleton(listener);
@@ -51,23 +51,14 @@ internal sealed class StoreFixture : IAsyncDisposable
     }
 
     /// <summary>Runs SQL beside the store, as somebody with access to the database would.</summary>
-    public async Task<int> SqlAsync(string sql, object? parameters = null)
-    {
-        await using var connection = new SqliteConnection(ConnectionString);
-        return await connection.ExecuteAsync(sql, parameters);
-    }
+    public Task<int> SqlAsync(string sql, object? parameters = null) => Database.SqlAsync(sql, parameters);
 
-    public async Task<T?> ScalarAsync<T>(string sql, object? parameters = null)
-    {
-        await using var connection = new SqliteConnection(ConnectionString);
-        return await connection.ExecuteScalarAsync<T>(sql, parameters);
-    }
+    public async Task<T?> ScalarAsync<T>(string sql, object? parameters = null) => await Database.ListAsync<T>(sql, parameters) is [var first, ..] ? first : default;
 
     public async ValueTask DisposeAsync()
     {
         foreach (var node in nodes)
             await node.DisposeAsync();
-        SqliteConnection.ClearAllPools();
-        Directory.Delete(folder, recursive: true);
+        await Database.DisposeAsync();
     }
 }

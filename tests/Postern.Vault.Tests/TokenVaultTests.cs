@@ -108,7 +108,49 @@ public sealed class TokenVaultTests : IDisposable
         Assert.Equal(RefusalKind.Unavailable, thrown.Refusal.Kind);
 
         world.KeyStore.BeforeUnwrap = static _ => Task.CompletedTask;
+        world.Time.Advance(TimeSpan.FromSeconds(1));
         Assert.Null(World.ErrorOf(await node.OpenAsync(World.Refresh, record, World.Cancellation)));
+    }
+
+    [Fact]
+    public async Task Open_IntoABuffer_GivesTheSameAndLeavesZerosWhenRefused()
+    {
+        var record = await world.SealAsync();
+        var buffer = new byte[World.Token.Length + 3];
+        Assert.True((await world.Vault.OpenAsync(World.Refresh, record, buffer, World.Cancellation)).TryGet(out var length, out _));
+        Assert.Equal(World.Token, buffer[..length]);
+
+        record[^1] ^= 1;
+        Assert.Equal(VaultError.Refused, (await world.Vault.OpenAsync(World.Refresh, record, buffer, World.Cancellation)).Refusal?.AsVaultError());
+        Assert.Equal(new byte[buffer.Length], buffer);
+        await Assert.ThrowsAsync<ArgumentException>(async () => await world.Vault.OpenAsync(World.Refresh, record, new byte[3], World.Cancellation));
+    }
+
+    [Fact]
+    public async Task Key_RewrappedAndNewVersion_ServeRotation()
+    {
+        var record = await world.SealAsync();
+        var stored = Assert.Single(world.WrappedKeys.Rows);
+        world.Keyring.Promote(world.Keyring.AddRootKey());
+
+        // The root key: the same tenant key, wrapped anew; the record opens unchanged.
+        Assert.True((await world.Vault.RewrapAsync(stored, World.Cancellation)).TryGet(out var rewrapped, out _));
+        Assert.Equal((stored.Version, world.Keyring.RootKeys[1].Id), (rewrapped.Version, rewrapped.RootKeyId));
+        world.WrappedKeys.Edit(_ => rewrapped);
+        world.Vault.Forget(World.Acme);
+        world.Keyring.Destroy(stored.RootKeyId);
+        Assert.Null(await world.OpenErrorAsync(World.Refresh, record));
+
+        // The tenant key: a new version seals, the old one opens until the record was sealed anew.
+        Assert.True((await world.Vault.NewKeyVersionAsync(World.Acme, World.Cancellation)).TryGet(out var fresh, out _));
+        world.WrappedKeys.Replace(World.Acme, [fresh, rewrapped with { Active = false }]);
+        world.Vault.Forget(World.Acme);
+        Assert.True((await world.Vault.ResealAsync(World.Refresh, record, World.Cancellation)).TryGet(out var moved, out _));
+        Assert.Equal(fresh.Version, RecordFormat.KeyVersionOf(moved));
+        world.WrappedKeys.Replace(World.Acme, [fresh]);
+        world.Vault.Forget(World.Acme);
+        Assert.Null(await world.OpenErrorAsync(World.Refresh, moved));
+        Assert.Equal(VaultError.UnknownKeyVersion, await world.OpenErrorAsync(World.Refresh, record));
     }
 
     [Fact]

@@ -73,6 +73,26 @@ public sealed class WycheproofTests
         Assert.Equal(IsValid(test), mac.SequenceEqual(Hex(test, "tag")));
     });
 
+    [Fact]
+    public void HmacSha512_EveryVector_MatchesByThePlatformAndByOurOwn()
+    {
+        var own = 0;
+        ForEach("hmac_sha512_test.json", (group, test) =>
+        {
+            var length = group.GetProperty("tagSize").GetInt32() / 8;
+            byte[] key = Hex(test, "key"), message = Hex(test, "msg");
+            var mac = HMACSHA512.HashData(key, message);
+            Assert.Equal(IsValid(test), mac.AsSpan(0, length).SequenceEqual(Hex(test, "tag")));
+            if (key.Length > 128 || message.Length > FastHmac.MaxMessage)
+                return;
+            own++;
+            var ours = new byte[64];
+            FastHmac.Sha512(key, message, ours);
+            Assert.Equal(mac, ours);
+        });
+        Assert.True(own >= 100, $"Only {own} cases of the lengths that our own is for.");
+    }
+
     private static void ForEach(string file, Action<JsonElement, JsonElement> check)
     {
         using var document = Repository.Wycheproof(file);

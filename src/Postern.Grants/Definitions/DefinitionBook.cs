@@ -175,6 +175,8 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     private async Task<bool> RetireAsync(DefinitionRow row, string actor, CancellationToken cancellation)
     {
         var (tenant, kind, name) = (row.Tenant, row.Kind, row.Name);
+        // An edited row goes as well, and is reported first: nobody reads it again afterwards.
+        await BelieveAsync(row, cancellation);
         var next = await HighestAsync(tenant, kind, name, cancellation) + 1;
         var mac = await MacAsync(tenant, kind, name, next, "", actor, cancellation);
         var result = await store.CommitAsync(

@@ -59,15 +59,12 @@ internal static class PosternApplication
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<IChance, SystemChance>();
         services.AddSingleton<IEventListener, EventLog>();
-        services.AddPosternStore(new StoreOptions { ConnectionString = settings.Store.ConnectionString, Node = settings.Node.Name });
+        services.AddPosternStore(settings.Store.Options with { Node = settings.Node.Name });
         services.AddVault(new VaultOptions
         {
             Deployment = settings.KeyStore.Deployment,
-            FileKeyring = new FileKeyringOptions
-            {
-                Directory = settings.KeyStore.Directory,
-                ForbiddenDirectories = [Path.GetDirectoryName(settings.Store.File)!],
-            },
+            FileKeyring = settings.KeyStore.File,
+            RemoteKeyStore = settings.KeyStore.Remote,
         });
         services.AddOAuthClient();
         services.AddGrants(new GrantOptions { Node = settings.Node.Name, SpoolDirectory = settings.Node.SpoolDirectory });

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Net;
-using Microsoft.Data.Sqlite;
 using Postern.Model;
 
 namespace Postern.Host.Configuration;
@@ -26,8 +25,8 @@ public static class ConfigurationReader
         }
 
         var publicOrigin = PublicOrigin(root);
-        var store = Store(root.Child("Store"));
-        var keyStore = KeyStore(root.Child("KeyStore"), store);
+        var store = StoreReader.Read(root.Child("Store"));
+        var keyStore = KeyStoreReader.Read(root.Child("KeyStore"), store);
         var nodeSettings = Node(root.Child("Node"), keyStore);
         var proxies = Proxies(root);
         var tenants = root.Children("Tenants").Select(child => TenantReader.Read(child, publicOrigin)).OfType<TenantDefinition>().ToImmutableArray();
@@ -57,61 +56,6 @@ public static class ConfigurationReader
         return otherwise;
     }
 
-    private static StoreSettings Store(ConfigNode node)
-    {
-        node.Choice<bool>("Provider", true, ("sqlite", true));
-        var connection = node.Required("ConnectionString", "Write Data Source=FILE, a path on a local disk.");
-        var usable = connection.Length > 0 && CheckConnection(node, connection);
-        node.Close();
-        return new("sqlite", usable ? connection : "");
-    }
-
-    // The text may hold a password, so no problem shows it.
-    private static bool CheckConnection(ConfigNode node, string connection)
-    {
-        SqliteConnectionStringBuilder parts;
-        try
-        {
-            parts = new(connection);
-        }
-        catch (ArgumentException)
-        {
-            node.Report("ConnectionString", "is not a SQLite connection string.", "Write Data Source=FILE.");
-            return false;
-        }
-        if (parts.DataSource.Length == 0 || parts.DataSource.Contains(":memory:", StringComparison.Ordinal) || parts.Mode == SqliteOpenMode.Memory)
-            node.Report("ConnectionString", "names no file: everything would be lost at the end of the process.", "Write Data Source=FILE.");
-        else if (parts.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
-            node.Report("ConnectionString", "names its file as a URI.", "Write Data Source=FILE with a plain path.");
-        else if (parts.Mode == SqliteOpenMode.ReadOnly)
-            node.Report("ConnectionString", "opens the file for reading only.", "Remove Mode, or write Mode=ReadWriteCreate.");
-        else
-            return true;
-        return false;
-    }
-
-    private static KeyStoreSettings KeyStore(ConfigNode node, StoreSettings store)
-    {
-        node.Choice<bool>("Provider", true, ("file", true));
-        var directory = node.Required("Directory", "Name a directory of its own (mode 0700), not the database's.");
-        var deployment = node.Required("Deployment", "Name this deployment; the name is bound into every sealed record and must never change.");
-        if (deployment.Length > 0 && !Slug.IsValid(deployment))
-            node.Report("Deployment", "is no name.", Slug.Remedy("deployment", deployment));
-        if (directory.Contains('\0'))
-            node.Report("Directory", "is not a path.", "Name a directory of its own (mode 0700), not the database's.");
-        else if (directory.Length > 0 && store.ConnectionString.Length > 0 && IsWithin(directory, Path.GetDirectoryName(store.File)!))
-            node.Report("Directory", "lies in the database's folder: one copy of that folder would open every token.", "Keep keys apart from the database.");
-        node.Close();
-        return new("file", directory, deployment);
-    }
-
-    private static bool IsWithin(string directory, string parent)
-    {
-        var inner = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
-        var outer = Path.TrimEndingDirectorySeparator(parent);
-        return inner == outer || inner.StartsWith(outer.Length == 1 ? outer : outer + Path.DirectorySeparatorChar, StringComparison.Ordinal);
-    }
-
     private static NodeSettings Node(ConfigNode node, KeyStoreSettings keyStore)
     {
         var name = node.Optional("Name") ?? Environment.MachineName;
@@ -120,7 +64,8 @@ public static class ConfigurationReader
         var spool = node.Optional("SpoolDirectory");
         if (spool is not null && spool.Contains('\0'))
             node.Report("SpoolDirectory", "is not a path.", "Name a directory of this node alone (mode 0700), on a volume that outlives the process.");
-        else if (spool is not null && keyStore.Directory is { Length: > 0 } keys && !keys.Contains('\0') && (IsWithin(spool, Path.GetFullPath(keys)) || IsWithin(keys, Path.GetFullPath(spool))))
+        else if (spool is not null && keyStore.File?.Directory is { Length: > 0 } keys && !keys.Contains('\0')
+            && (KeyStoreReader.IsWithin(spool, Path.GetFullPath(keys)) || KeyStoreReader.IsWithin(keys, Path.GetFullPath(spool))))
             node.Report("SpoolDirectory", "shares its folder with the keys: one copy would open what lies in it.", "Keep keys apart from sealed records.");
         var text = node.Optional("OtlpEndpoint");
         if (text is not null && !(Uri.TryCreate(text, UriKind.Absolute, out var collector) && collector.Scheme is ("http" or "https") && collector.UserInfo.Length == 0))

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using System.Net;
 using Postern.Model;
 using Postern.Policy;
+using Postern.Store;
+using Postern.Vault;
 
 namespace Postern.Host.Configuration;
 
@@ -15,17 +17,23 @@ public sealed record PosternSettings(
     ImmutableArray<TenantDefinition> Tenants);
 
 /// <summary>Where truth is kept.</summary>
-/// <param name="Provider">The SQL dialect; <c>sqlite</c>.</param>
-/// <param name="ConnectionString">As the provider wants it, for SQLite <c>Data Source=FILE</c>.</param>
-public sealed record StoreSettings(string Provider, string ConnectionString)
+/// <param name="Options">Which database, and how it is reached.</param>
+public sealed record StoreSettings(StoreOptions Options)
 {
-    /// <summary>The database file of SQLite, absolute.</summary>
-    public string File => Path.GetFullPath(new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder(ConnectionString).DataSource);
+    /// <summary>The database file of SQLite, absolute; null for a server, and where the connection string is unusable.</summary>
+    public string? File => Options is { Provider: StoreProvider.Sqlite, ConnectionString.Length: > 0 }
+        ? Path.GetFullPath(new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder(Options.ConnectionString).DataSource)
+        : null;
 
-    /// <summary>Makes the folder of the database file where it is missing.</summary>
+    /// <summary>How a message names it.</summary>
+    public string Name => File ?? Options.Provider.ToString();
+
+    /// <summary>Makes the folder of SQLite's database file where it is missing.</summary>
     /// <exception cref="IOException">It cannot be made; the message names it.</exception>
     public void MakeFolder()
     {
+        if (File is null)
+            return;
         var folder = Path.GetDirectoryName(File)!;
         try
         {
@@ -38,14 +46,14 @@ public sealed record StoreSettings(string Provider, string ConnectionString)
     }
 
     /// <summary>Without the connection string, which may hold a password.</summary>
-    public override string ToString() => $"StoreSettings {{ Provider = {Provider} }}";
+    public override string ToString() => $"StoreSettings {{ Provider = {Options.Provider} }}";
 }
 
 /// <summary>Where the root key is kept: never beside the database.</summary>
-/// <param name="Provider">The kind; <c>file</c>.</param>
-/// <param name="Directory">The keyring's own directory.</param>
 /// <param name="Deployment">The deployment's name, part of every record's associated data; changing it makes every record unreadable.</param>
-public sealed record KeyStoreSettings(string Provider, string Directory, string Deployment);
+/// <param name="File">The file keyring; null with a service.</param>
+/// <param name="Remote">The service; null with the file keyring.</param>
+public sealed record KeyStoreSettings(string Deployment, FileKeyringOptions? File, RemoteKeyStoreOptions? Remote);
 
 /// <summary>This process among its equals.</summary>
 /// <param name="Name">Its name in claims and events; default the machine's name.</param>

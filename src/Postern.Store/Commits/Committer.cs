@@ -8,7 +8,13 @@ namespace Postern.Store;
 /// <summary>Writes the changes and events of one commit inside a transaction.</summary>
 internal sealed class Committer(Database database, StoreOptions options, IChance chance)
 {
-    private const string InsertChange = "INSERT INTO changes (at, kind, tenant, entity_key) VALUES ({now}, @noticeKind, @noticeTenant, @noticeKey)";
+    private const string TakePlaces = "UPDATE counters SET counted = counted + @count WHERE name = 'feed'";
+
+    private const string InsertChange =
+        """
+        INSERT INTO changes (id, at, kind, tenant, entity_key)
+        SELECT counted - @remaining, {now}, @kind, @tenant, @key FROM counters WHERE name = 'feed'
+        """;
 
     private const string InsertLeaf =
         """
@@ -19,24 +25,38 @@ internal sealed class Committer(Database database, StoreOptions options, IChance
     /// <summary>Runs every change, then inserts every event; at the first change that does not fit, nothing of it stands.</summary>
     public async Task<Written<CommitResult>> WriteAsync(WriteScope scope, IReadOnlyList<Change> changes, IReadOnlyList<AuditEvent> events)
     {
+        var notices = new List<FeedNotice>();
         foreach (var change in changes)
         {
-            if (!await ApplyAsync(scope, change))
+            if (!await ApplyAsync(scope, change, notices))
                 return new(CommitResult.RefusedBy(change.Name), Keep: false);
         }
         foreach (var e in events)
             await RecordAsync(scope, e);
+        if (notices.Count > 0)
+            await AnnounceAsync(scope, notices);
         return new(CommitResult.Ok, Keep: true);
     }
 
-    private async Task<bool> ApplyAsync(WriteScope scope, Change change)
+    private async Task<bool> ApplyAsync(WriteScope scope, Change change, List<FeedNotice> notices)
     {
         try
         {
-            if (change.Notice is { } notice)
-                await NotifyAsync(scope, change, notice);
-            var rows = await ExecuteAsync(scope, change.Sql, change.Parameters);
-            return change.Expected == RowCount.Any || rows == 1;
+            if (change.Lock is { } rows && database.Dialect.HasRowLocks)
+                await scope.Connection.QueryAsync<string>(database.Bind(rows, change.Parameters, scope.Transaction, default));
+            // Before the change, because a notice that selects its keys looks for the rows that the change is about to touch.
+            var keys = change.Notice is { } notice ? await KeysAsync(scope, change, notice) : null;
+            var touched = await ExecuteAsync(scope, change.Sql, change.Parameters);
+            if (change.Expected == RowCount.One && touched != 1)
+                return false;
+            if (keys is not null)
+            {
+                // The rows found are locked, so more can only mean one that came in between, which the feed would not name.
+                if (touched > keys.Count)
+                    throw new OvertakenException();
+                notices.AddRange(keys);
+            }
+            return true;
         }
         catch (DbException e) when (database.Dialect.IsDuplicate(e))
         {
@@ -45,20 +65,28 @@ internal sealed class Committer(Database database, StoreOptions options, IChance
         }
     }
 
-    // Before the change, because a notice that selects its keys looks for the rows that the change is about to touch.
-    private async Task NotifyAsync(WriteScope scope, Change change, FeedNotice notice)
+    private async Task<IReadOnlyList<FeedNotice>> KeysAsync(WriteScope scope, Change change, FeedNotice notice)
     {
         if (notice.Select is not { } select)
-        {
-            await ExecuteAsync(scope, InsertChange, Parameters(notice, notice.Key));
-            return;
-        }
-        foreach (var key in await scope.Connection.QueryAsync<string>(database.Bind(select, change.Parameters, scope.Transaction, default)))
-            await ExecuteAsync(scope, InsertChange, Parameters(notice, key));
+            return [notice];
+        var keys = await scope.Connection.QueryAsync<string>(database.Bind(select, change.Parameters, scope.Transaction, default));
+        return [.. keys.Select(key => notice with { Key = key })];
     }
 
-    private static object Parameters(FeedNotice notice, string key) =>
-        new { noticeKind = (int)notice.Kind, noticeTenant = notice.Tenant.Value, noticeKey = key };
+    // Last of all: from the first statement here until its end, this transaction holds the one row that gives places in the feed. So
+    // places are given in the order of commits and without gaps, a reader that saw one has seen all before it, and nobody waits for
+    // longer than a commit takes. Nothing is locked after it, so it takes part in no deadlock.
+    private async Task AnnounceAsync(WriteScope scope, List<FeedNotice> notices)
+    {
+        await ExecuteAsync(scope, TakePlaces, new { count = notices.Count });
+        for (var i = 0; i < notices.Count; i++)
+        {
+            var (kind, tenant, key, _) = notices[i];
+            await ExecuteAsync(scope, InsertChange, new { remaining = notices.Count - 1 - i, kind = (int)kind, tenant = tenant.Value, key });
+        }
+        if (database.Dialect.Announcement is { } announcement)
+            await ExecuteAsync(scope, announcement, new { });
+    }
 
     private async Task RecordAsync(WriteScope scope, AuditEvent e)
     {

@@ -41,7 +41,11 @@ public static class ConnectChanges
             expiresAt = connect.ExpiresAt.ToMs(),
             mac = connect.Mac,
             max = MaxPendingPerSession,
-        });
+        })
+    {
+        // One session's connects begin one after the other, so that each counts those before it.
+        Lock = "SELECT id_hash FROM sessions WHERE id_hash = @session AND tenant = @tenant {update}",
+    };
 
     /// <summary>
     /// The popup goes on, with the handle of its opener: redirect URI, state, browser binding and sealed part are fixed now, with a new

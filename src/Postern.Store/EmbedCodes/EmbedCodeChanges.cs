@@ -39,7 +39,16 @@ public static class EmbedCodeChanges
             AND NOT EXISTS (SELECT 1 FROM definitions d WHERE d.tenant = embed_codes.tenant AND d.superseded_at IS NULL AND d.body = ''
                 AND (d.kind = @keyKind AND d.name = embed_codes.embed_key OR d.kind = @workbookKind AND d.name = embed_codes.workbook))
         """,
-        new { code = code.Hex, tenant = tenant.Value, challenge, keyKind = (int)DefinitionKind.EmbedKey, workbookKind = (int)DefinitionKind.Workbook });
+        new { code = code.Hex, tenant = tenant.Value, challenge, keyKind = (int)DefinitionKind.EmbedKey, workbookKind = (int)DefinitionKind.Workbook })
+    {
+        // Whoever retires the key or the workbook waits, and then finds the session that this buys.
+        Lock = """
+            SELECT code_hash FROM embed_codes WHERE code_hash = @code AND tenant = @tenant {update};
+            SELECT d.name FROM definitions d JOIN embed_codes e ON e.tenant = d.tenant
+            WHERE e.code_hash = @code AND e.tenant = @tenant AND d.superseded_at IS NULL
+                AND (d.kind = @keyKind AND d.name = e.embed_key OR d.kind = @workbookKind AND d.name = e.workbook) {share}
+            """,
+    };
 
     /// <summary>Forgets codes that ended an hour ago or earlier.</summary>
     public static Upkeep Prune() => new(

@@ -5,30 +5,27 @@ using Postern.Model;
 namespace Postern.Store;
 
 /// <summary>
-/// Reads the changes that any node committed and tells the listeners of this one. Rows may become visible out of order; none is
-/// skipped (<see cref="FeedPosition"/>), as long as its transaction ends within <see cref="StoreOptions.FeedWindow"/>.
+/// Reads the changes that any node committed and tells the listeners of this one. Places in the feed are given in the order of
+/// commits and without gaps (<see cref="Committer"/>), so what was read is complete, and a gap or an end that moved back shows that
+/// something was missed.
 /// </summary>
 public sealed class ChangeFeed : IDisposable
 {
-    // A node starts this far before the end, so that rows that were not visible yet as it started count as passed over.
-    private const int Overlap = 1024;
     private const int PageSize = 1000;
 
     private readonly Database database;
-    private readonly StoreOptions options;
     private readonly TimeProvider time;
     private readonly ILogger logger;
     private readonly SemaphoreSlim reading = new(1, 1);
     private readonly Lock subscribing = new();
     private IChangeListener[] listeners = [];
-    private FeedPosition? position;
+    private long? position;
     private long lastRead;
     private bool hasRead;
 
-    internal ChangeFeed(Database database, StoreOptions options, TimeProvider time, ILogger logger)
+    internal ChangeFeed(Database database, TimeProvider time, ILogger logger)
     {
         this.database = database;
-        this.options = options;
         this.time = time;
         this.logger = logger;
     }
@@ -55,14 +52,19 @@ public sealed class ChangeFeed : IDisposable
         {
             // Taken before reading: what is read is at least as new as this.
             var began = time.GetTimestamp();
-            var missed = await FindPlaceAsync(began, cancellation);
-            var fresh = await NewRowsAsync(position!, began, cancellation);
-            position!.Forget(began - (long)(options.FeedWindow.TotalSeconds * time.TimestampFrequency));
+            var end = await EndAsync(cancellation);
+            // A node that starts has nothing in its caches that the past could have changed.
+            var from = position ?? end;
+            var fresh = end > from ? await RowsAfterAsync(from, cancellation) : [];
+            var to = Math.Max(end, fresh.Count > 0 ? fresh[^1].Id : 0);
+            // Rows that were pruned before this node read them, or a database that is an older copy.
+            var missed = end < from || to - from != fresh.Count;
 
             if (missed)
                 Tell(listener => listener.OnMissed());
             if (fresh.Count > 0)
                 Tell(listener => listener.OnChanges(fresh));
+            position = to;
             Volatile.Write(ref lastRead, began);
             Volatile.Write(ref hasRead, true);
         }
@@ -75,21 +77,16 @@ public sealed class ChangeFeed : IDisposable
     /// <inheritdoc/>
     public void Dispose() => reading.Dispose();
 
-    // True when changes may have been missed: this node was away for longer than they are kept, or the database is an older copy.
-    private async Task<bool> FindPlaceAsync(long now, CancellationToken cancellation)
+    private async Task<long> EndAsync(CancellationToken cancellation)
     {
         await using var connection = await database.Dialect.OpenAsync(cancellation);
-        var last = await connection.ExecuteScalarAsync<long?>(database.Bind("SELECT MAX(id) FROM changes", null, null, cancellation)) ?? 0;
-        var missed = position is not null && (last < position.Highest || time.GetElapsedTime(lastRead, now) > options.KeepChanges);
-        if (position is null || missed)
-            position = new(Math.Max(0, last - Overlap));
-        return missed;
+        return await connection.ExecuteScalarAsync<long>(
+            database.Bind("SELECT counted FROM counters WHERE name = 'feed'", null, null, cancellation));
     }
 
-    private async Task<List<ChangeRow>> NewRowsAsync(FeedPosition seen, long now, CancellationToken cancellation)
+    private async Task<List<ChangeRow>> RowsAfterAsync(long after, CancellationToken cancellation)
     {
-        var fresh = new List<ChangeRow>();
-        var after = seen.ReadAfter;
+        var rows = new List<ChangeRow>();
         while (true)
         {
             var page = await database.ListAsync(
@@ -97,13 +94,9 @@ public sealed class ChangeFeed : IDisposable
                 new { after, limit = PageSize },
                 row => new ChangeRow(row.Number("id"), (ChangeKind)row.Int("kind"), row.Tenant(), row.Text("entity_key")),
                 cancellation);
-            foreach (var row in page)
-            {
-                if (seen.TryAdd(row.Id, now))
-                    fresh.Add(row);
-            }
+            rows.AddRange(page);
             if (page.Count < PageSize)
-                return fresh;
+                return rows;
             after = page[^1].Id;
         }
     }
@@ -137,10 +130,7 @@ public sealed class ChangeFeed : IDisposable
 /// <summary>Upkeep of the feed.</summary>
 internal static class FeedChanges
 {
-    /// <summary>Forgets changes older than given. The newest row stays, so that readers can tell an older copy of the database.</summary>
+    /// <summary>Forgets changes older than given. The counter stays, so that a reader that missed them can tell.</summary>
     public static Upkeep Prune(TimeSpan keep) => new(
-        "feed-prune",
-        "DELETE FROM changes WHERE at < {now} - @keep AND id < (SELECT newest FROM (SELECT MAX(id) AS newest FROM changes) AS n)",
-        new { keep = keep.ToMs() },
-        expected: RowCount.Any);
+        "feed-prune", "DELETE FROM changes WHERE at < {now} - @keep", new { keep = keep.ToMs() }, expected: RowCount.Any);
 }

@@ -3,11 +3,16 @@ using Microsoft.Extensions.Logging;
 
 namespace Postern.Store;
 
-/// <summary>Reads the feed in turns, woken by this node's commits, and subscribes the listeners that are registered.</summary>
+/// <summary>
+/// Reads the feed in turns, woken by this node's commits and, where the database can tell, by those of other nodes; subscribes the
+/// listeners that are registered.
+/// </summary>
 internal sealed class ChangeFeedService(
-    ChangeFeed feed, CommitSignals signals, StoreOptions options, TimeProvider time, IEnumerable<IChangeListener> listeners, ILogger logger)
+    ChangeFeed feed, SqlDialect dialect, CommitSignals signals, StoreOptions options, TimeProvider time, IEnumerable<IChangeListener> listeners, ILogger logger)
     : BackgroundService
 {
+    private static readonly TimeSpan RelistenAfter = TimeSpan.FromSeconds(5);
+
     /// <summary>The first read comes before the node serves anything.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -20,6 +25,11 @@ internal sealed class ChangeFeedService(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await using var timer = time.CreateTimer(_ => signals.Feed.Set(), null, options.FeedPeriod, options.FeedPeriod);
+        await Task.WhenAll(ListenAsync(stoppingToken), ReadInTurnsAsync(stoppingToken));
+    }
+
+    private async Task ReadInTurnsAsync(CancellationToken stoppingToken)
+    {
         var failing = false;
         while (true)
         {
@@ -36,6 +46,23 @@ internal sealed class ChangeFeedService(
                     logger.FeedUnreadable(e);
                 failing = true;
             }
+        }
+    }
+
+    // Only a wake-up: the turns above go on while it fails, and what it missed they find.
+    private async Task ListenAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await dialect.ListenAsync(signals.Feed.Set, stoppingToken);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                logger.WakeUpLost(e);
+            }
+            await Task.Delay(RelistenAfter, time, stoppingToken);
         }
     }
 }

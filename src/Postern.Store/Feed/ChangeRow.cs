@@ -19,7 +19,7 @@ public enum ChangeKind
 }
 
 /// <summary>One row of the feed: what other nodes must drop from their caches.</summary>
-/// <param name="Id">Its id; rows may become visible out of order.</param>
+/// <param name="Id">Its place: one more than the row before it, in the order of commits.</param>
 /// <param name="Kind">What kind of thing.</param>
 /// <param name="Tenant">Whose.</param>
 /// <param name="Key">Which one.</param>
@@ -28,7 +28,7 @@ public sealed record ChangeRow(long Id, ChangeKind Kind, TenantId Tenant, string
 /// <summary>Hears of changes, its own node's included, at most about a quarter of a second after they committed.</summary>
 public interface IChangeListener
 {
-    /// <summary>Rows that became visible, in order of their ids as far as known. Must not block or throw. May name a row twice.</summary>
+    /// <summary>Rows that were committed, in that order. Must not block or throw. May name a row twice.</summary>
     void OnChanges(IReadOnlyList<ChangeRow> changes);
 
     /// <summary>Changes may have been missed (a long absence, a restored database): drop everything.</summary>

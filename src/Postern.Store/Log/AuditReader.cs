@@ -50,7 +50,7 @@ public sealed class AuditReader
         SELECT e.id, e.bytes, l.position FROM event_leaves e LEFT JOIN audit_log l ON l.leaf_id = e.id
         WHERE e.tenant = @tenant
             AND (@from IS NULL OR e.at >= @from) AND (@until IS NULL OR e.at < @until)
-            {(filter.Kinds.Count == 0 ? "" : "AND e.kind IN @kinds")}
+            {(filter.Kinds.Count == 0 ? "" : $"AND e.kind IN ({string.Join(',', filter.Kinds.Select(kind => (int)kind))})")}
             AND (@subject IS NULL OR e.subject_id = @subject)
             AND (@grant IS NULL OR e.grant_id = @grant)
             AND (@beforeId IS NULL OR e.id < @beforeId)
@@ -61,7 +61,6 @@ public sealed class AuditReader
             tenant = tenant.Value,
             from = filter.From.ToMs(),
             until = filter.Until.ToMs(),
-            kinds = filter.Kinds.Select(kind => (int)kind).ToArray(),
             subject = filter.SubjectId,
             grant = filter.Grant?.ToString(),
             beforeId = filter.BeforeId,

@@ -20,4 +20,7 @@ internal static partial class LogEntries
 
     [LoggerMessage(4004, LogLevel.Error, "A listener threw when it was told of {Kind}. The event itself is written.")]
     public static partial void EventListenerThrew(this ILogger logger, EventKind kind, Exception exception);
+
+    [LoggerMessage(4005, LogLevel.Warning, "The database does not wake this node any more; its feed is read in turns until it does.")]
+    public static partial void WakeUpLost(this ILogger logger, Exception exception);
 }

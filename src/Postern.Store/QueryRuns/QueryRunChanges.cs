@@ -9,7 +9,8 @@ public static class QueryRunChanges
     /// Starts a run. One statement asks again for all that the decision rested on; refused when the session ended, the grant is not
     /// active in this generation and under the MAC it was checked with, it is not this person's (nor the tenant's own <c>service</c>
     /// grant), the connection or, where they count, the policies have newer revisions, or the connection or the workbook was retired.
-    /// So no query starts after a revocation committed, on any node, whatever a cache believed.
+    /// So no query starts after a revocation committed, on any node, whatever a cache believed: the rows that it
+    /// rests on are locked until the run is written, and a revocation waits for that.
     /// </summary>
     public static Change Start(NewQueryRun run) => new(
         "query-start",
@@ -55,7 +56,17 @@ public static class QueryRunChanges
             definitionKind = (int)DefinitionKind.Connection,
             policyKind = (int)DefinitionKind.Policy,
             workbookKind = (int)DefinitionKind.Workbook,
-        });
+        })
+    {
+        // The grant for this transaction alone and not shared, because the same commit may write it (TouchUsed): two that shared it
+        // would wait for one another.
+        Lock = """
+            SELECT id FROM grants WHERE id = @grant AND tenant = @tenant {update};
+            SELECT id_hash FROM sessions WHERE id_hash = @session AND tenant = @tenant {share};
+            SELECT name FROM definitions WHERE tenant = @tenant AND superseded_at IS NULL AND ((kind = @definitionKind AND name = @connection)
+                OR (kind = @policyKind AND @policies <> 0) OR (kind = @workbookKind AND name = @workbook)) {share}
+            """,
+    };
 
     /// <summary>Ends a run. Refused when it was ended already, for example as lost.</summary>
     /// <param name="outcome">A short stable word: <c>finished</c>, <c>failed</c>, <c>cancelled</c>, <c>lost</c>.</param>

@@ -16,7 +16,7 @@ public static class RevocationChanges
             access_lives_until, status, attempts, not_before, fence, created_at)
         SELECT @id, tenant, subject_authority, subject_id, connection, id, generation, refresh_sealed, access_sealed, connection_digest,
             access_expires_at, 0, 0, {now}, 0, {now}
-        FROM grants WHERE id = @grant AND tenant = @tenant AND state <> 3
+        FROM grants WHERE id = @grant AND tenant = @tenant AND state <> 3 {update}
         """,
         new { id = id.ToString("D"), tenant = tenant.Value, grant = grant.ToString() });
 
@@ -83,7 +83,7 @@ public static class RevocationChanges
                 """,
                 new { id = id.ToString("D"), tenant = tenant.Value, fence, status = (int)status, error },
                 // A page that said "pending" learns that it is over.
-                new FeedNotice(ChangeKind.Grant, tenant, "", "SELECT grant_id FROM provider_revocations WHERE id = @id AND tenant = @tenant"));
+                new FeedNotice(ChangeKind.Grant, tenant, "", "SELECT grant_id FROM provider_revocations WHERE id = @id AND tenant = @tenant {update}"));
 
     /// <summary>The attempt failed; not before the given time it is tried again.</summary>
     public static Change Retry(TenantId tenant, Guid id, long fence, DateTimeOffset notBefore, string error) => new(

@@ -10,7 +10,7 @@ public sealed class M0004Log : ForwardOnlyMigration
     public override void Up()
     {
         Create.Table("changes")
-            .WithColumn("id").AsInt64().PrimaryKey().Identity()
+            .WithColumn("id").AsInt64().PrimaryKey()
             .Number("at")
             .Number("kind")
             .Slug("tenant")

@@ -70,7 +70,7 @@ public static class SessionChanges
             "session-end-all",
             $"UPDATE sessions SET ended_at = {{now}}, mac = NULL WHERE {theirs}",
             new { tenant = subject.Tenant.Value, authority = subject.Authority, subjectId = subject.Id, kind = (int?)kind },
-            new FeedNotice(ChangeKind.Session, subject.Tenant, "", $"SELECT id_hash FROM sessions WHERE {theirs}"),
+            new FeedNotice(ChangeKind.Session, subject.Tenant, "", $"SELECT id_hash FROM sessions WHERE {theirs} {{update}}"),
             RowCount.Any);
     }
 
@@ -91,7 +91,7 @@ public static class SessionChanges
             "session-end-through",
             $"UPDATE sessions SET ended_at = {{now}}, mac = NULL WHERE {through}",
             new { tenant = tenant.Value, name },
-            new FeedNotice(ChangeKind.Session, tenant, "", $"SELECT id_hash FROM sessions WHERE {through}"),
+            new FeedNotice(ChangeKind.Session, tenant, "", $"SELECT id_hash FROM sessions WHERE {through} {{update}}"),
             RowCount.Any);
     }
 

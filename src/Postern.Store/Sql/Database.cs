@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Net.Sockets;
 using Dapper;
 using Postern.Model;
 
@@ -9,10 +10,11 @@ internal sealed class Database(SqlDialect dialect, StoreOptions options, TimePro
 {
     public SqlDialect Dialect => dialect;
 
-    /// <summary>A command with <c>{now}</c> bound to the clock that the options name.</summary>
+    /// <summary>A command in the database's own words, with <c>{now}</c> bound to the clock that the options name.</summary>
     public CommandDefinition Bind(string sql, object? parameters, DbTransaction? transaction, CancellationToken cancellation)
     {
         var bound = parameters;
+        sql = dialect.Translate(sql);
         if (sql.Contains("{now}", StringComparison.Ordinal))
         {
             if (options.Time == StoreTime.Bound)
@@ -32,8 +34,15 @@ internal sealed class Database(SqlDialect dialect, StoreOptions options, TimePro
 
     public async Task<IReadOnlyList<T>> ListAsync<T>(string sql, object? parameters, Func<Columns, T> read, CancellationToken cancellation)
     {
-        await using var connection = await dialect.OpenAsync(cancellation);
-        return await ListAsync(connection, null, sql, parameters, read, cancellation);
+        try
+        {
+            await using var connection = await dialect.OpenAsync(cancellation);
+            return await ListAsync(connection, null, sql, parameters, read, cancellation);
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            throw new ConnectionLostException(e);
+        }
     }
 
     public async Task<IReadOnlyList<T>> ListAsync<T>(

@@ -16,7 +16,7 @@ internal interface IWriter : IAsyncDisposable
 {
     /// <summary>
     /// Runs the work in a transaction. It says whether what it wrote stands (<see cref="Written{T}.Keep"/>); an exception undoes it
-    /// and reaches the caller.
+    /// and reaches the caller. Work may run more than once, each time from its start after nothing of the last time stood.
     /// </summary>
     /// <exception cref="OperationCanceledException">Cancelled before the work began; after that it is no longer listened to.</exception>
     Task<T> RunAsync<T>(Func<WriteScope, Task<Written<T>>> work, CancellationToken cancellation);

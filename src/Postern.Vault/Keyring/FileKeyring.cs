@@ -19,11 +19,13 @@ public sealed class FileKeyring : IKeyStore, IDisposable
     private readonly KeyringFile file;
     private readonly IChance chance;
     private readonly TimeProvider time;
+    private readonly KeyringProtection? protection;
     private KeyringDocument document;
     private bool disposed;
 
-    private FileKeyring(KeyringFile file, KeyringDocument document, IChance chance, TimeProvider time)
+    private FileKeyring(KeyringFile file, KeyringDocument document, KeyringProtection? protection, IChance chance, TimeProvider time)
     {
+        this.protection = protection;
         this.file = file;
         this.document = document;
         this.chance = chance;
@@ -31,7 +33,12 @@ public sealed class FileKeyring : IKeyStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public string Description => $"the file keyring {file.Path} (root keys on this machine's disk)";
+    public string Description => protection switch
+    {
+        KeyringProtection.Credential => $"the file keyring {file.Path} (sealed by a systemd credential)",
+        KeyringProtection.Passphrase => $"the file keyring {file.Path} (sealed by a passphrase)",
+        _ => $"the file keyring {file.Path} (root keys in clear on this machine's disk)",
+    };
 
     /// <summary>The root keys' ids, oldest first, and which one wraps.</summary>
     public IReadOnlyList<RootKeyInfo> RootKeys
@@ -57,7 +64,7 @@ public sealed class FileKeyring : IKeyStore, IDisposable
     public static FileKeyring Open(FileKeyringOptions options, string deployment, IChance chance, TimeProvider time)
     {
         var file = FileOf(options, chance, after: null);
-        return new(file, Read(file, deployment), chance, time);
+        return new(file, ReadFirst(file, deployment), options.Protection, chance, time);
     }
 
     internal static FileKeyring OpenOrCreate(
@@ -72,7 +79,7 @@ public sealed class FileKeyring : IKeyStore, IDisposable
             file.TryCreate(fresh);
         }
         // Read back in every case: what counts is what the disk says, also when another process was first.
-        return new(file, Read(file, deployment), chance, time);
+        return new(file, ReadFirst(file, deployment), options.Protection, chance, time);
     }
 
     /// <inheritdoc/>
@@ -83,8 +90,13 @@ public sealed class FileKeyring : IKeyStore, IDisposable
     }
 
     /// <inheritdoc/>
+    public ValueTask<Outcome<IReadOnlyList<RootKeyInfo>>> RootKeysAsync(CancellationToken cancellation) =>
+        new(Outcome<IReadOnlyList<RootKeyInfo>>.Of(RootKeys));
+
+    /// <inheritdoc/>
     public ValueTask<Outcome<RootWrapping>> WrapAsync(KeyWrapContext context, SecretBytes key, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
@@ -107,6 +119,7 @@ public sealed class FileKeyring : IKeyStore, IDisposable
     public ValueTask<Outcome<SecretBytes>> UnwrapAsync(
         KeyWrapContext context, string rootKeyId, ReadOnlyMemory<byte> wrapped, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
@@ -143,6 +156,23 @@ public sealed class FileKeyring : IKeyStore, IDisposable
         }
     }
 
+    /// <summary>
+    /// Destroys a root key that no longer wraps. Whatever it alone had wrapped can never be unwrapped again, once the keyring's
+    /// backups that hold it are gone too: wrap every tenant key under the current one first.
+    /// </summary>
+    /// <exception cref="KeyringException">The keyring is not safe, or another process is changing it.</exception>
+    /// <exception cref="ArgumentException">No key has this id, or it is the one that wraps.</exception>
+    public void Destroy(string rootKeyId)
+    {
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            Replace(file.Change(now => Guid.TryParseExact(rootKeyId, "D", out var id) && now.Find(id) is not null && id != now.Current
+                ? new(now.Deployment, now.Current, [.. now.Keys.Where(key => key.Id != id)])
+                : throw new ArgumentException("The keyring has no root key of this id that does not wrap.", nameof(rootKeyId))));
+        }
+    }
+
     /// <summary>Reads the file again, after another process changed it.</summary>
     /// <exception cref="KeyringException">It is not safe or not usable any more; what was read before stays in use.</exception>
     public void Reload()
@@ -161,6 +191,7 @@ public sealed class FileKeyring : IKeyStore, IDisposable
         {
             disposed = true;
             document.Dispose();
+            file.Dispose();
         }
     }
 
@@ -206,7 +237,23 @@ public sealed class FileKeyring : IKeyStore, IDisposable
                     $"The keyring directory {directory} lies in {forbidden}, whose copies would carry records and keys together. "
                     + "Move it beside that folder, and back it up separately.");
         }
-        return new(directory, chance, after);
+        var file = Path.Combine(directory, "keyring.json");
+        if (options.Protection is KeyringProtection.Passphrase passphrase && PrivateFiles.IsWithin(Path.GetFullPath(passphrase.File), directory))
+            throw new KeyringException(
+                KeyringProblem.WeakSecret,
+                $"The passphrase file {passphrase.File} lies in the keyring's directory: one copy would carry both. Keep it elsewhere.");
+        return new(directory, chance, options.Protection is { } protection ? new KeyringSealer(protection, file, chance) : null, after);
+    }
+
+    /// <summary>Reads, and seals a file that is older than the settings that want it sealed.</summary>
+    private static KeyringDocument ReadFirst(KeyringFile file, string deployment)
+    {
+        var document = Read(file, deployment);
+        if (!file.IsPlainAgainstSettings)
+            return document;
+        document.Dispose();
+        file.Change(static now => new(now.Deployment, now.Current, now.Keys)).Dispose();
+        return Read(file, deployment);
     }
 
     private static KeyringDocument Read(KeyringFile file, string deployment)
@@ -235,9 +282,3 @@ public sealed class FileKeyring : IKeyStore, IDisposable
         }
     }
 }
-
-/// <summary>A root key as lists show it.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Created">When it was made.</param>
-/// <param name="Current">True for the one that wraps.</param>
-public sealed record RootKeyInfo(string Id, DateTimeOffset Created, bool Current);

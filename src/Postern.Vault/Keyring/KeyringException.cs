@@ -19,6 +19,10 @@ public enum KeyringProblem
     Malformed,
     /// <summary>It was made for another deployment.</summary>
     OtherDeployment,
+    /// <summary>It is sealed, and the settings do not open it.</summary>
+    Locked,
+    /// <summary>The passphrase or wrapping key is too short to protect anything.</summary>
+    WeakSecret,
     /// <summary>Another process is changing it.</summary>
     Busy,
     /// <summary>The operating system cannot say who may read a file in the way that this store checks.</summary>

@@ -21,7 +21,7 @@ internal enum KeyringStep
 /// Reads and writes the keyring file: private, created exclusively, replaced atomically, durable before anybody uses a key in it.
 /// </summary>
 [UnsupportedOSPlatform("windows")]
-internal sealed class KeyringFile(string directory, IChance chance, Action<KeyringStep>? after = null)
+internal sealed class KeyringFile(string directory, IChance chance, KeyringSealer? sealer, Action<KeyringStep>? after = null) : IDisposable
 {
     private const string FileName = "keyring.json";
     private const string LockName = "keyring.lock";
@@ -57,7 +57,7 @@ internal sealed class KeyringFile(string directory, IChance chance, Action<Keyri
             var read = 0;
             while (read < content.Length && RandomAccess.Read(file, content.AsSpan(read), read) is > 0 and var some)
                 read += some;
-            return KeyringDocument.Parse(content.AsSpan(0, read));
+            return Parse(content.AsSpan(0, read));
         }
         catch (FormatException format)
         {
@@ -69,6 +69,9 @@ internal sealed class KeyringFile(string directory, IChance chance, Action<Keyri
             CryptographicOperations.ZeroMemory(content);
         }
     }
+
+    /// <summary>True when the settings want the file sealed and it is not, because they are newer than it.</summary>
+    public bool IsPlainAgainstSettings { get; private set; }
 
     /// <summary>Writes the first keyring; false when another process was first, whose keyring then counts.</summary>
     public bool TryCreate(KeyringDocument document)
@@ -87,6 +90,26 @@ internal sealed class KeyringFile(string directory, IChance chance, Action<Keyri
         DeleteLeftovers();
         Publish(changed, replace: true);
         return Read();
+    }
+
+    /// <summary>Wipes the wrapping key.</summary>
+    public void Dispose() => sealer?.Dispose();
+
+    private KeyringDocument Parse(ReadOnlySpan<byte> content)
+    {
+        var envelope = KeyringEnvelope.TryParse(content);
+        IsPlainAgainstSettings = envelope is null && sealer is not null;
+        if (envelope is null)
+            return KeyringDocument.Parse(content);
+        if (sealer is null)
+            throw new KeyringException(
+                KeyringProblem.Locked, $"The keyring {Path} is sealed by a {envelope.Protection}, and the settings name none. Set it back.");
+        using var opened = sealer.Open(envelope);
+        var document = KeyringDocument.Parse(opened.Reveal());
+        if (string.Equals(document.Deployment, envelope.Deployment, StringComparison.Ordinal))
+            return document;
+        document.Dispose();
+        throw new FormatException("it names two deployments");
     }
 
     private FileStream TakeLock()
@@ -123,6 +146,12 @@ internal sealed class KeyringFile(string directory, IChance chance, Action<Keyri
     {
         var fresh = System.IO.Path.Combine(directory, $".{FileName}.{chance.NewId():N}");
         var content = document.ToUtf8();
+        if (sealer is not null)
+        {
+            var plain = content;
+            content = sealer.Seal(document.Deployment, plain);
+            CryptographicOperations.ZeroMemory(plain);
+        }
         try
         {
             using (var file = new FileStream(fresh, new FileStreamOptions

@@ -22,10 +22,13 @@ internal static partial class PrivateFiles
 
     /// <summary>Refuses a directory or file that is a link, not what it should be, somebody else's, or open to others.</summary>
     /// <exception cref="KeyringException">It is; the message says what to do.</exception>
-    public static void Check(string path, bool directory)
+    public static void Check(string path, bool directory) => Check(path, directory, directory ? "keyring directory" : "keyring file");
+
+    /// <summary>The same, for something that the messages call <paramref name="what"/>.</summary>
+    /// <exception cref="KeyringException">It is; the message says what to do.</exception>
+    public static void Check(string path, bool directory, string what)
     {
         FileSystemInfo info = directory ? new DirectoryInfo(path) : new FileInfo(path);
-        var what = directory ? "keyring directory" : "keyring file";
         if (info.LinkTarget is not null)
             throw new KeyringException(
                 KeyringProblem.SymbolicLink,

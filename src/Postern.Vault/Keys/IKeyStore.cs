@@ -27,7 +27,30 @@ public interface IKeyStore
     /// <summary>Unwraps a tenant key. The caller wipes what it gets.</summary>
     ValueTask<Outcome<SecretBytes>> UnwrapAsync(
         KeyWrapContext context, string rootKeyId, ReadOnlyMemory<byte> wrapped, CancellationToken cancellation);
+
+    /// <summary>Every root key that still unwraps, oldest first, and which one wraps: for inventories and rotation.</summary>
+    ValueTask<Outcome<IReadOnlyList<RootKeyInfo>>> RootKeysAsync(CancellationToken cancellation);
+
+    /// <summary>
+    /// Wraps the same tenant key under the current root key. A service that can do this inside does; otherwise the key passes
+    /// through this process, in memory that is wiped.
+    /// </summary>
+    async ValueTask<Outcome<RootWrapping>> RewrapAsync(
+        KeyWrapContext context, string rootKeyId, ReadOnlyMemory<byte> wrapped, CancellationToken cancellation)
+    {
+        var unwrapped = await UnwrapAsync(context, rootKeyId, wrapped, cancellation);
+        if (!unwrapped.TryGet(out var key, out var why))
+            return why;
+        using (key)
+            return await WrapAsync(context, key, cancellation);
+    }
 }
+
+/// <summary>A root key as lists show it.</summary>
+/// <param name="Id">Its id, as <see cref="RootWrapping"/> names it.</param>
+/// <param name="Created">When it was made.</param>
+/// <param name="Current">True for the one that wraps.</param>
+public sealed record RootKeyInfo(string Id, DateTimeOffset Created, bool Current);
 
 /// <summary>A wrapped key and the root key that wrapped it.</summary>
 public sealed record RootWrapping(string RootKeyId, byte[] Wrapped);
@@ -45,4 +68,8 @@ public sealed record KeyWrapContext(string Deployment, TenantId Tenant, Guid Key
     /// <summary>The context's fields but for the deployment, in canonical form.</summary>
     internal ReadOnlySpan<byte> Encode() =>
         new CanonicalFields().Add(Tenant.Value).Add(KeyVersion).Add(Purpose).Written.Span;
+
+    /// <summary>All of the context in canonical form: what a service is given to bind, and what <see cref="BoundKey"/> hashes.</summary>
+    internal byte[] EncodeWhole() =>
+        new CanonicalFields("postern/key-context/1").Add(Deployment).Add(Tenant.Value).Add(KeyVersion).Add(Purpose).ToArray();
 }

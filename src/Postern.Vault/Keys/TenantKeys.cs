@@ -11,8 +11,10 @@ internal sealed class TenantKeys(
     VaultOptions options, IKeyStore keyStore, IWrappedKeys wrappedKeys, IChance chance, TimeProvider time, ILogger log) : IDisposable
 {
     private readonly KeyCache cache = new(options.KeyIdle, options.KeyLifetime, time);
-    private readonly SingleFlight<TenantId, Outcome<TenantKey>> activeFlights = new(options.KeyStoreTimeout, time);
-    private readonly SingleFlight<(TenantId, Guid), Outcome<TenantKey>> versionFlights = new(options.KeyStoreTimeout, time);
+    // Two answers fit into a flight: the wrapped keys' store's and the key store's, which has a deadline of its own.
+    private readonly SingleFlight<TenantId, Outcome<TenantKey>> activeFlights = new(2 * options.KeyStoreTimeout, time);
+    private readonly SingleFlight<(TenantId, Guid), Outcome<TenantKey>> versionFlights = new(2 * options.KeyStoreTimeout, time);
+    private readonly KeyStoreGate gate = new(chance, time);
 
     /// <summary>The tenant's key that seals; created when the tenant has none.</summary>
     public ValueTask<Outcome<KeyLease>> ActiveAsync(TenantId tenant, CancellationToken cancellation) =>
@@ -31,8 +33,36 @@ internal sealed class TenantKeys(
     /// <summary>The sealing key without waiting; false when it is not in memory.</summary>
     public bool TryActive(TenantId tenant, out KeyLease lease) => cache.TryGetActive(tenant, out lease);
 
-    /// <summary>Drops a tenant's keys from memory.</summary>
-    public void Forget(TenantId tenant) => cache.Forget(tenant);
+    /// <summary>Drops a tenant's keys from memory, and what is remembered of failures to unwrap them.</summary>
+    public void Forget(TenantId tenant)
+    {
+        cache.Forget(tenant);
+        gate.Forget(tenant);
+    }
+
+    /// <summary>A new key version, wrapped and not stored.</summary>
+    public async Task<Outcome<WrappedKey>> NewVersionAsync(TenantId tenant, CancellationToken cancellation)
+    {
+        var version = chance.NewId();
+        using var secret = NewKey();
+        var wrapping = await AskKeyStoreAsync(
+            (tenant, version), token => keyStore.WrapAsync(Context(tenant, version), secret, token), cancellation);
+        return wrapping.TryGet(out var wrapped, out var why)
+            ? new WrappedKey(tenant, version, Active: true, wrapped.RootKeyId, wrapped.Wrapped)
+            : why;
+    }
+
+    /// <summary>The same key, wrapped by the current root key and not stored.</summary>
+    public async Task<Outcome<WrappedKey>> RewrapAsync(WrappedKey key, CancellationToken cancellation)
+    {
+        var rewrapping = await AskKeyStoreAsync(
+            (key.Tenant, key.Version),
+            token => keyStore.RewrapAsync(Context(key.Tenant, key.Version), key.RootKeyId, key.Wrapped, token),
+            cancellation);
+        return rewrapping.TryGet(out var wrapped, out var why)
+            ? key with { RootKeyId = wrapped.RootKeyId, Wrapped = wrapped.Wrapped }
+            : why;
+    }
 
     /// <summary>Wipes every key.</summary>
     public void Dispose() => cache.Dispose();
@@ -97,7 +127,7 @@ internal sealed class TenantKeys(
         try
         {
             var wrapping = await AskKeyStoreAsync(
-                token => keyStore.WrapAsync(Context(tenant, version), secret, token), deadline);
+                (tenant, Guid.Empty), token => keyStore.WrapAsync(Context(tenant, version), secret, token), deadline);
             if (!wrapping.TryGet(out var wrapped, out var why))
                 return why;
             if (!await wrappedKeys.TryAddFirstAsync(new(tenant, version, Active: true, wrapped.RootKeyId, wrapped.Wrapped), deadline))
@@ -132,17 +162,9 @@ internal sealed class TenantKeys(
             if (row is null)
                 return VaultErrors.Refuse(VaultError.UnknownKeyVersion);
             var unwrapped = await AskKeyStoreAsync(
-                token => keyStore.UnwrapAsync(Context(tenant, version), row.RootKeyId, row.Wrapped, token), deadline);
+                (tenant, version), token => UnwrapAsync(tenant, version, row, token), deadline);
             if (!unwrapped.TryGet(out var secret, out var why))
-            {
-                VaultLog.UnwrapRefused(log, tenant, version, row.RootKeyId, why.Code);
                 return why;
-            }
-            if (secret.Length != RecordFormat.KeyLength)
-            {
-                secret.Dispose();
-                return VaultErrors.Refuse(VaultError.Refused, "The key store gave a key of the wrong length.");
-            }
 
             var key = new TenantKey(version, secret);
             if (cache.TryPut(tenant, key, seen))
@@ -179,18 +201,48 @@ internal sealed class TenantKeys(
     private KeyWrapContext Context(TenantId tenant, Guid version) =>
         new(options.Deployment, tenant, version, KeyWrapContext.TenantKeyPurpose);
 
-    /// <summary>A key store speaks to a network and to libraries: whatever it throws means that it is not available.</summary>
-    private async ValueTask<Outcome<T>> AskKeyStoreAsync<T>(
-        Func<CancellationToken, ValueTask<Outcome<T>>> ask, CancellationToken deadline) where T : notnull
+    private async ValueTask<Outcome<SecretBytes>> UnwrapAsync(TenantId tenant, Guid version, WrappedKey row, CancellationToken cancellation)
     {
+        var unwrapped = await keyStore.UnwrapAsync(Context(tenant, version), row.RootKeyId, row.Wrapped, cancellation);
+        if (!unwrapped.TryGet(out var secret, out var why))
+        {
+            VaultLog.UnwrapRefused(log, tenant, version, row.RootKeyId, why.Code);
+            return why;
+        }
+        if (secret.Length == RecordFormat.KeyLength)
+            return secret;
+        secret.Dispose();
+        return VaultErrors.Refuse(VaultError.Refused, "The key store gave a key of the wrong length.");
+    }
+
+    /// <summary>
+    /// Asks the key store, unless it failed a moment ago. It speaks to a network and to libraries: whatever it throws, and a silence
+    /// longer than its time, means that it is not available.
+    /// </summary>
+    private async Task<Outcome<T>> AskKeyStoreAsync<T>(
+        (TenantId, Guid) key, Func<CancellationToken, ValueTask<Outcome<T>>> ask, CancellationToken cancellation) where T : notnull
+    {
+        if (!gate.TryEnter(key, out var paused))
+            return paused;
+        using var deadline = new CancellationTokenSource(options.KeyStoreTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellation);
+        // Given up by its caller is no answer, and proves no outage; it pauses the key like one, which costs a moment.
+        Refusal? failure = VaultErrors.Refuse(VaultError.KeyStoreUnavailable);
         try
         {
-            return await ask(deadline);
+            // Also a library that ignores its token is given up.
+            var answer = await ask(either.Token).AsTask().WaitAsync(either.Token);
+            failure = answer.Refusal;
+            return answer;
         }
-        catch (Exception failure) when (failure is not OperationCanceledException || !deadline.IsCancellationRequested)
+        catch (Exception thrown) when (thrown is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
-            VaultLog.KeyStoreFailed(log, keyStore.Description, failure);
-            return VaultErrors.Refuse(VaultError.KeyStoreUnavailable);
+            VaultLog.KeyStoreFailed(log, keyStore.Description, thrown);
+            return failure!;
+        }
+        finally
+        {
+            gate.Leave(key, failure);
         }
     }
 }

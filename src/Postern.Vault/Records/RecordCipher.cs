@@ -34,8 +34,10 @@ internal static class RecordCipher
         var salt = destination.Slice(RecordFormat.SaltOffset, RecordFormat.SaltLength);
         var commitment = destination.Slice(RecordFormat.CommitmentOffset, RecordFormat.CommitmentLength);
         var nonce = destination.Slice(RecordFormat.NonceOffset, RecordFormat.NonceLength);
-        chance.Fill(salt);
-        chance.Fill(nonce);
+        Span<byte> random = stackalloc byte[RecordFormat.SaltLength + RecordFormat.NonceLength];
+        chance.Fill(random);
+        random[..RecordFormat.SaltLength].CopyTo(salt);
+        random[RecordFormat.SaltLength..].CopyTo(nonce);
 
         Span<byte> recordKey = stackalloc byte[RecordFormat.KeyLength];
         try
@@ -62,39 +64,73 @@ internal static class RecordCipher
     /// </summary>
     public static SecretBytes? TryOpen(ReadOnlySpan<byte> key, VaultSuite suite, ReadOnlySpan<byte> associatedData, ReadOnlySpan<byte> record)
     {
-        Span<byte> recordKey = stackalloc byte[RecordFormat.KeyLength];
-        Span<byte> commitment = stackalloc byte[RecordFormat.CommitmentLength];
         var length = record.Length - RecordFormat.Overhead;
+        Span<byte> recordKey = stackalloc byte[RecordFormat.KeyLength];
         Span<byte> plaintext = length <= OnStack ? stackalloc byte[length] : [];
         try
         {
-            Derive(key, suite, record.Slice(RecordFormat.SaltOffset, RecordFormat.SaltLength), associatedData, recordKey, commitment);
-            if (!CryptographicOperations.FixedTimeEquals(
-                commitment, record.Slice(RecordFormat.CommitmentOffset, RecordFormat.CommitmentLength)))
-            {
+            if (!TryDerive(key, suite, associatedData, record, recordKey))
                 return null;
-            }
-
             if (length > OnStack)
                 plaintext = GC.AllocateUninitializedArray<byte>(length, pinned: true);
-            using var gcm = new AesGcm(recordKey, RecordFormat.TagLength);
-            gcm.Decrypt(
-                record.Slice(RecordFormat.NonceOffset, RecordFormat.NonceLength),
-                record.Slice(RecordFormat.HeaderLength, length),
-                record[^RecordFormat.TagLength..],
-                plaintext,
-                associatedData);
-            return new SecretBytes(plaintext);
-        }
-        catch (AuthenticationTagMismatchException)
-        {
-            return null;
+            return TryDecrypt(recordKey, associatedData, record, plaintext) ? new SecretBytes(plaintext) : null;
         }
         finally
         {
             CryptographicOperations.ZeroMemory(recordKey);
-            CryptographicOperations.ZeroMemory(commitment);
             CryptographicOperations.ZeroMemory(plaintext);
+        }
+    }
+
+    /// <summary>
+    /// As the other, into <paramref name="plaintext"/>, exactly as long as the record's plaintext; it holds zeros when the answer is
+    /// false.
+    /// </summary>
+    public static bool TryOpen(
+        ReadOnlySpan<byte> key, VaultSuite suite, ReadOnlySpan<byte> associatedData, ReadOnlySpan<byte> record, Span<byte> plaintext)
+    {
+        Span<byte> recordKey = stackalloc byte[RecordFormat.KeyLength];
+        var opened = false;
+        try
+        {
+            return opened = TryDerive(key, suite, associatedData, record, recordKey)
+                && TryDecrypt(recordKey, associatedData, record, plaintext);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(recordKey);
+            if (!opened)
+                CryptographicOperations.ZeroMemory(plaintext);
+        }
+    }
+
+    /// <summary>The record's key, if the record commits to it.</summary>
+    private static bool TryDerive(
+        ReadOnlySpan<byte> key, VaultSuite suite, ReadOnlySpan<byte> associatedData, ReadOnlySpan<byte> record, Span<byte> recordKey)
+    {
+        Span<byte> commitment = stackalloc byte[RecordFormat.CommitmentLength];
+        Derive(key, suite, record.Slice(RecordFormat.SaltOffset, RecordFormat.SaltLength), associatedData, recordKey, commitment);
+        return CryptographicOperations.FixedTimeEquals(
+            commitment, record.Slice(RecordFormat.CommitmentOffset, RecordFormat.CommitmentLength));
+    }
+
+    private static bool TryDecrypt(
+        ReadOnlySpan<byte> recordKey, ReadOnlySpan<byte> associatedData, ReadOnlySpan<byte> record, Span<byte> plaintext)
+    {
+        using var gcm = new AesGcm(recordKey, RecordFormat.TagLength);
+        try
+        {
+            gcm.Decrypt(
+                record.Slice(RecordFormat.NonceOffset, RecordFormat.NonceLength),
+                record[RecordFormat.HeaderLength..^RecordFormat.TagLength],
+                record[^RecordFormat.TagLength..],
+                plaintext,
+                associatedData);
+            return true;
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            return false;
         }
     }
 
@@ -105,21 +141,27 @@ internal static class RecordCipher
         if (key.Length != RecordFormat.KeyLength)
             throw new ArgumentException($"A key has {RecordFormat.KeyLength} bytes.", nameof(key));
 
+        // HKDF-Expand of one block is HMAC(prk, info || 01) cut to length: the same bytes as HKDF.Expand, at half its cost.
         Span<byte> prk = stackalloc byte[PrkLength];
-        Span<byte> info = stackalloc byte[InfoLength];
+        Span<byte> info = stackalloc byte[InfoLength + 1];
+        Span<byte> block = stackalloc byte[SHA512.HashSizeInBytes];
         try
         {
-            HKDF.Extract(HashAlgorithmName.SHA512, key, salt, prk);
+            FastHmac.Sha512(salt, key, prk);
             BinaryPrimitives.WriteUInt16BigEndian(info, (ushort)suite);
-            SHA512.HashData(associatedData, info[(2 + LabelLength)..]);
+            SHA512.HashData(associatedData, info.Slice(2 + LabelLength, SHA512.HashSizeInBytes));
+            info[^1] = 1;
             KeyLabel.CopyTo(info[2..]);
-            HKDF.Expand(HashAlgorithmName.SHA512, prk, recordKey, info);
+            FastHmac.Sha512(prk, info, block);
+            block[..RecordFormat.KeyLength].CopyTo(recordKey);
             CommitmentLabel.CopyTo(info[2..]);
-            HKDF.Expand(HashAlgorithmName.SHA512, prk, commitment, info);
+            FastHmac.Sha512(prk, info, block);
+            block[..RecordFormat.CommitmentLength].CopyTo(commitment);
         }
         finally
         {
             CryptographicOperations.ZeroMemory(prk);
+            CryptographicOperations.ZeroMemory(block);
         }
     }
 }

@@ -62,6 +62,15 @@ public static class RecordFormat
         return plaintextLength + Overhead;
     }
 
+    /// <summary>The length of the plaintext in a record of this length.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">No record has this length.</exception>
+    public static int PlaintextLength(int recordLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(recordLength, Overhead);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(recordLength, Overhead + MaxPlaintextLength);
+        return recordLength - Overhead;
+    }
+
     /// <summary>
     /// Reads which key version a record names, without believing it: for inventories and rotation sweeps. Null when the bytes
     /// are no record of this version.

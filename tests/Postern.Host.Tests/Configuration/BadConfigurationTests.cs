@@ -20,6 +20,12 @@ public sealed class BadConfigurationTests
         ["store for reading"] = (c => c.Set("Postern:Store:ConnectionString", "Data Source=/d/x.db;Mode=ReadOnly"), "Postern:Store:ConnectionString", "Remove Mode"),
         ["store as a URI"] = (c => c.Set("Postern:Store:ConnectionString", "Data Source=file:x.db?cache=shared"), "Postern:Store:ConnectionString", "plain path"),
         ["store string of another kind"] = (c => c.Set("Postern:Store:ConnectionString", "Host=db;Port=5432"), "Postern:Store:ConnectionString", "Data Source=FILE"),
+        ["server without TLS"] = (c => Server(c, "postgresql", "Host=db.example;Database=postern;Username=postern;SSL Mode=Disable"), "Postern:Store:ConnectionString", "Host=db.example"),
+        ["server without checked TLS"] = (c => Server(c, "mysql", "Server=db.example;Database=postern;User ID=postern;SSL Mode=Required"), "Postern:Store:ConnectionString", "Host=db.example"),
+        ["server without a database"] = (c => Server(c, "postgresql", "Host=db.example"), "Postern:Store:ConnectionString", "Database"),
+        ["server string of another kind"] = (c => Server(c, "mysql", "Data Source=x.db;Nonsense=1"), "Postern:Store:ConnectionString", "Server with mysql"),
+        ["server with two passwords"] = (c => { Server(c, "postgresql", "Host=db.example;Database=postern;Password=one"); c.Set("Postern:Store:Password", "two"); }, "Postern:Store:Password", "Keep one of them"),
+        ["file with a server's pool"] = (c => c.Set("Postern:Store:PoolSize", 9), "Postern:Store:PoolSize", "Remove it"),
         ["unknown key store"] = (c => c.Set("Postern:KeyStore:Provider", "paper"), "Postern:KeyStore:Provider", "file"),
         ["no key directory"] = (c => c.Remove("Postern:KeyStore:Directory"), "Postern:KeyStore:Directory", "Name a directory of its own"),
         ["keys beside the database"] = (c => c.Set("Postern:KeyStore:Directory", ".postern/data"), "Postern:KeyStore:Directory", "Keep keys apart"),
@@ -149,6 +155,12 @@ public sealed class BadConfigurationTests
     }
 
     private static void AddOrigin(JsonNode configuration, string origin) => configuration.At(Given.Skyline + ":EmbedOrigins").AsArray().Add(origin);
+
+    private static void Server(JsonNode configuration, string provider, string connection)
+    {
+        configuration.Set("Postern:Store:Provider", provider);
+        configuration.Set("Postern:Store:ConnectionString", connection);
+    }
 
     private static void Rename(JsonNode configuration, string path, string from, string to)
     {

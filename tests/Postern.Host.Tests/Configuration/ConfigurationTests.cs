@@ -160,6 +160,26 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
+    public void Store_OnAServer_TakesItsPasswordFromAFileAndShowsItNowhere()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllText(folder.In("password"), "hunter2;with=signs\n");
+        var configuration = Given.Demo();
+        configuration.Set("Postern:Store:Provider", "postgresql");
+        configuration.Set("Postern:Store:ConnectionString", "Host=db.example;Database=postern;Username=postern");
+        configuration.Set("Postern:Store:PasswordFile", folder.In("password"));
+        configuration.Set("Postern:Store:PoolSize", 12);
+
+        var settings = Given.Read(configuration).Settings!;
+
+        var parts = new System.Data.Common.DbConnectionStringBuilder { ConnectionString = settings.Store.Options.ConnectionString };
+        Assert.Equal("hunter2;with=signs", parts["Password"]);
+        Assert.Equal((Postern.Store.StoreProvider.PostgreSql, 12), (settings.Store.Options.Provider, settings.Store.Options.PoolSize));
+        Assert.Null(settings.Store.File);
+        Assert.DoesNotContain("hunter2", $"{settings} {settings.Store}", StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Settings_AsText_HoldNoSecret()
     {
         const string canary = "canary-7fb1-that-is-long-enough";

@@ -22,6 +22,8 @@ internal sealed class ObservedKeyStore(IKeyStore inner) : IKeyStore
 
     public ValueTask<Outcome<string>> CurrentRootKeyIdAsync(CancellationToken cancellation) => inner.CurrentRootKeyIdAsync(cancellation);
 
+    public ValueTask<Outcome<IReadOnlyList<RootKeyInfo>>> RootKeysAsync(CancellationToken cancellation) => inner.RootKeysAsync(cancellation);
+
     public async ValueTask<Outcome<RootWrapping>> WrapAsync(KeyWrapContext context, SecretBytes key, CancellationToken cancellation)
     {
         Interlocked.Increment(ref wraps);

@@ -43,6 +43,16 @@ internal sealed class WrappedKeysInMemory : IWrappedKeys
         }
     }
 
+    /// <summary>What a rotation stores for a tenant.</summary>
+    public void Replace(TenantId tenant, IEnumerable<WrappedKey> keys)
+    {
+        lock (gate)
+        {
+            rows.RemoveAll(row => row.Tenant == tenant);
+            rows.AddRange(keys);
+        }
+    }
+
     /// <summary>What somebody with write access to the table could do.</summary>
     public void Edit(Func<WrappedKey, WrappedKey?> edit)
     {

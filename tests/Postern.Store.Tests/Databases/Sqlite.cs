@@ -1,0 +1,32 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+
+namespace Postern.Store.Tests;
+
+/// <summary>A SQLite file in a folder of its own.</summary>
+public sealed class Sqlite : TestDatabase, ITestDatabase
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("postern-store-").FullName;
+
+    public string File => Path.Combine(folder, "postern.db");
+
+    public override StoreOptions Options => new() { ConnectionString = $"Data Source={File}" };
+
+    public static Task<TestDatabase> CreateAsync() => Task.FromResult<TestDatabase>(new Sqlite());
+
+    public static Task<TestDatabase> CreateMigratedAsync() => new Sqlite().MigratedAsync();
+
+    public override DbConnection Connect() => new SqliteConnection(Options.ConnectionString);
+
+    public override Task BreakAsync(string moment, string table, string condition) => SqlAsync(
+        $"CREATE TRIGGER breaks {moment} ON {table} WHEN {condition} BEGIN SELECT RAISE(ABORT, 'broken'); END");
+
+    public override Task HealAsync(string table) => SqlAsync("DROP TRIGGER breaks");
+
+    public override ValueTask DisposeAsync()
+    {
+        SqliteConnection.ClearAllPools();
+        Directory.Delete(folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,69 @@
+using System.Data.Common;
+using Dapper;
+
+namespace Postern.Store.Tests;
+
+/// <summary>A kind of database that the suites run over; <c>SuiteOnKind</c> names a suite on a kind.</summary>
+public interface ITestDatabase
+{
+    /// <summary>A new empty database, removed when disposed. Skips the test where the server is not installed.</summary>
+    static abstract Task<TestDatabase> CreateAsync();
+
+    /// <summary>As <see cref="CreateAsync"/>, migrated.</summary>
+    static abstract Task<TestDatabase> CreateMigratedAsync();
+}
+
+/// <summary>One database, and what a test does to it beside the store.</summary>
+public abstract class TestDatabase : IAsyncDisposable
+{
+    /// <summary>How a store reaches it.</summary>
+    public abstract StoreOptions Options { get; }
+
+    /// <summary>A connection beside the store's, as somebody with access to the database has it.</summary>
+    public abstract DbConnection Connect();
+
+    /// <summary>Makes a statement fail, until <see cref="HealAsync"/>.</summary>
+    /// <param name="moment">Such as <c>BEFORE INSERT</c>.</param>
+    /// <param name="table">On which table.</param>
+    /// <param name="condition">For which rows.</param>
+    public abstract Task BreakAsync(string moment, string table, string condition);
+
+    /// <summary>Undoes <see cref="BreakAsync"/>.</summary>
+    public abstract Task HealAsync(string table);
+
+    /// <summary>Runs SQL that all databases read alike.</summary>
+    public async Task<int> SqlAsync(string sql, object? parameters = null)
+    {
+        await using var connection = Connect();
+        return await connection.ExecuteAsync(sql, parameters);
+    }
+
+    /// <summary>The first column of every row.</summary>
+    public async Task<IReadOnlyList<T>> ListAsync<T>(string sql, object? parameters = null)
+    {
+        await using var connection = Connect();
+        return (await connection.QueryAsync<T>(sql, parameters)).AsList();
+    }
+
+    /// <inheritdoc/>
+    public abstract ValueTask DisposeAsync();
+
+    /// <summary>How many of its transactions wait for a lock of another one; null where it has one writer at a time.</summary>
+    protected virtual string? Waiting => null;
+
+    /// <summary>Waits until another transaction waits for a lock, or until the given work, which should, has ended without.</summary>
+    public async Task WaitingOrDoneAsync(Task work)
+    {
+        while (!work.IsCompleted && (await ListAsync<long>(Waiting!))[0] == 0)
+            // MariaDB shows the same picture again to whoever asks sooner.
+            await Task.Delay(120, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Migrates it as a node does.</summary>
+    protected async Task<TestDatabase> MigratedAsync()
+    {
+        await using var dialect = SqlDialect.For(Options);
+        await new Migrator(dialect).MigrateAsync(TestContext.Current.CancellationToken);
+        return this;
+    }
+}
