@@ -337,21 +337,21 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     private async Task<long> HighestAsync(TenantId tenant, DefinitionKind kind, string name, CancellationToken cancellation) => Math.Max(
         await store.Definitions.HighestAsync(tenant, kind, name, cancellation), highest.GetValueOrDefault((tenant, kind, name)));
 
-    private static RecordContext SecretContext(Connection connection) =>
+    internal static RecordContext SecretContext(Connection connection) =>
         RecordContexts.ClientSecret(connection.Tenant, connection.Id, 1, ConnectionDigest.Of(connection));
 
     // The secret of the sign-in client goes to the sign-in issuer only, so the issuer is part of where it may be opened.
-    private static RecordContext SignInContext(Tenant tenant) =>
+    internal static RecordContext SignInContext(Tenant tenant) =>
         RecordContexts.Extension(tenant.Id, "sign-in.secret", "definitions", tenant.SignIn.Client.Issuer + "|" + tenant.SignIn.Client.ClientId);
 
-    private static MacContext MacContext(TenantId tenant, DefinitionKind kind, string name) =>
+    internal static MacContext MacContext(TenantId tenant, DefinitionKind kind, string name) =>
         MacContexts.Definition(tenant, DefinitionRow.FeedKey(kind, name));
 
     private async Task<byte[]> MacAsync(
         TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy, CancellationToken cancellation) =>
         await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, revision, body, madeBy), cancellation);
 
-    private static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy) =>
+    internal static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy) =>
         new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Add(madeBy).Written;
 
     [LoggerMessage(4101, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
