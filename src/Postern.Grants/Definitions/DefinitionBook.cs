@@ -123,6 +123,15 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     public async Task<IReadOnlyList<TenantId>> TenantsOfMakerAsync(string actor, CancellationToken cancellation) =>
         [.. (await store.Definitions.CurrentOfAllAsync(DefinitionKind.Tenant, cancellation)).Where(row => row.MadeBy == actor && !row.IsRetired).Select(row => row.Tenant)];
 
+    /// <summary>True, with a warning, for a tenant that was shredded: it gets no definitions, because it gets no key.</summary>
+    public async Task<bool> MustPassOverAsync(TenantId tenant, CancellationToken cancellation)
+    {
+        if (!await store.Keys.IsShreddedAsync(tenant, cancellation))
+            return false;
+        PassedOver(log, tenant);
+        return true;
+    }
+
     /// <inheritdoc/>
     public void OnChanges(IReadOnlyList<ChangeRow> changes)
     {
@@ -307,6 +316,9 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         {
             if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
                 throw new VaultException(why);
+            // Nobody edited the rows of a shredded tenant: their key is gone.
+            if (await store.Keys.IsShreddedAsync(row.Tenant, cancellation))
+                return null;
             await ReportAsync(row, why.Code, cancellation);
             return null;
         }
@@ -356,6 +368,9 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
 
     [LoggerMessage(4101, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
     private static partial void RowRefused(ILogger log, TenantId tenant, string definition, long revision);
+
+    [LoggerMessage(4102, LogLevel.Warning, "Tenant {Tenant} was shredded and is passed over. Take it out of the configuration; a tenant of another name may begin anew.")]
+    private static partial void PassedOver(ILogger log, TenantId tenant);
 
     private sealed record Snapshot(
         long Version,

@@ -21,6 +21,10 @@ public sealed class KeyReads
     public Task<IReadOnlyList<WrappedKey>> AllAsync(CancellationToken cancellation) => database.ListAsync(
         "SELECT * FROM tenant_keys ORDER BY tenant, created_at, version", null, Read, cancellation);
 
+    /// <summary>True when the tenant had a key and every version of it was destroyed.</summary>
+    public async Task<bool> IsShreddedAsync(TenantId tenant, CancellationToken cancellation) =>
+        await OfAsync(tenant, cancellation) is { Count: > 0 } keys && keys.All(key => key.IsDestroyed);
+
     // What is left of a destroyed key keeps the active place, so that nobody takes it, and seals nothing.
     private static WrappedKey Read(Columns row)
     {

@@ -28,7 +28,7 @@ public sealed class SealedRowReads
     /// <summary>Every table with something under a tenant's key.</summary>
     internal static IReadOnlyList<Use> Uses { get; } = [Grants, Outbox, Sessions, Definitions, Connects, Codes, SignIns];
 
-    /// <summary>Where a key version is still used; empty when it may go. A client secret within a definition is under the key of its row or a newer one.</summary>
+    /// <summary>Where a key version is still used; empty when it may go. A client secret within a definition's body is not looked at: the sweep moves it with its row.</summary>
     public async Task<IReadOnlyList<KeyUse>> UsesOfAsync(TenantId tenant, Guid version, CancellationToken cancellation)
     {
         var uses = new List<KeyUse>();

@@ -43,6 +43,13 @@ internal sealed class TenantKeys(
         gate.Forget(tenant);
     }
 
+    /// <summary>Drops all tenants' keys from memory; the key store looks again, too.</summary>
+    public void ForgetAll()
+    {
+        keyStore.Refresh();
+        cache.ForgetAll();
+    }
+
     /// <summary>A new key version, wrapped and not stored.</summary>
     public async Task<Outcome<WrappedKey>> NewVersionAsync(TenantId tenant, CancellationToken cancellation)
     {
