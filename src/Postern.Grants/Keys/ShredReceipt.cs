@@ -39,7 +39,7 @@ public sealed record ShredReceipt(
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, Options);
 
     /// <summary>The SHA-256 of the content in lower-case hex, as <see cref="EventKind.ShredReceiptIssued"/> tells it.</summary>
-    public string Digest => Convert.ToHexStringLower(SHA256.HashData(ToBytes()));
+    public string ToDigest() => Convert.ToHexStringLower(SHA256.HashData(ToBytes()));
 }
 
 /// <summary>A receipt with its MAC, as it is written to a file.</summary>

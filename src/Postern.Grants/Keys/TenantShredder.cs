@@ -79,11 +79,12 @@ public sealed class TenantShredder
             // 4
             await DestroyAsync(tenant, actor, cancellation);
         }
-        // 5
+        // 5: also a key that this process unwrapped before somebody else destroyed it must not make anything readable.
+        vault.Forget(tenant);
         return new(await IssueAsync(tenant, actor, cancellation), await PendingAsync(tenant, cancellation));
     }
 
-    /// <summary>Checks that this deployment wrote a receipt. Whether the log has it, <see cref="ShredReceipt.Digest"/> tells.</summary>
+    /// <summary>Checks that this deployment wrote a receipt. Whether the log has it, <see cref="ShredReceipt.ToDigest"/> tells.</summary>
     public async Task<bool> VerifyAsync(SignedReceipt shown, CancellationToken cancellation) =>
         (await vault.VerifyMacAsync(Context(shown.Receipt), shown.Receipt.ToBytes(), shown.Mac, cancellation)).Opened();
 
@@ -144,7 +145,7 @@ public sealed class TenantShredder
             [.. keys.Select(key => key.Version)], [.. keys.Select(key => key.RootKeyId).Distinct(StringComparer.Ordinal)],
             revocations.ToDictionary(pair => pair.Key.ToString(), pair => pair.Value), position);
         var issued = new SignedReceipt(receipt, await vault.MacAsync(Context(receipt), receipt.ToBytes(), cancellation));
-        await store.RecordAsync(Event(EventKind.ShredReceiptIssued, tenant, actor).With("sha256", receipt.Digest), cancellation);
+        await store.RecordAsync(Event(EventKind.ShredReceiptIssued, tenant, actor).With("sha256", receipt.ToDigest()), cancellation);
         return issued;
     }
 

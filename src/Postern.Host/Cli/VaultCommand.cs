@@ -185,7 +185,7 @@ internal static class VaultCommand
         }
         var ours = await rooms.GetRequiredService<TenantShredder>().VerifyAsync(shown, cancellation);
         var told = (await rooms.GetRequiredService<AuditReader>().ListAsync(tenant, new AuditFilter { Kinds = [EventKind.ShredReceiptIssued] }, cancellation))
-            .Any(record => record.Recorded?.Event.Facts.GetValueOrDefault("sha256") == shown.Receipt.Digest);
+            .Any(record => record.Recorded?.Event.Facts.GetValueOrDefault("sha256") == shown.Receipt.ToDigest());
         await output.WriteLineAsync($"{file.Name}: {(ours ? "was written by this deployment" : "was NOT written by this deployment, or was edited")}; the log {(told ? "has" : "does NOT have")} it.");
         return ours && told;
     }

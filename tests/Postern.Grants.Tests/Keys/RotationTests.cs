@@ -90,8 +90,13 @@ public sealed class RotationTests
         }
 
         Task[] users = [.. new[] { rig.One, two }.SelectMany(node => new[] { Rig.Lake, Rig.Grace }.Select(connection => Task.Run(() => UseAsync(node, connection))))];
-        for (var i = 0; i < 5; i++)
-            await RotateAsync(rig);
+        // In small steps of the clock, by which the requests of the renewals have deadlines.
+        var pace = new RotationPace(1_000_000, TimeSpan.FromSeconds(2));
+        for (var i = 0; i < 3; i++)
+        {
+            var report = Assert.Single(await rig.PumpAsync(rig.One.Get<KeyRotation>().RunAsync([Rig.Acme], false, "operator:test", pace, new Told(_ => { }), Rig.Cancellation)));
+            Assert.Equal((0L, 1), (report.Unreadable, report.Retired.Count));
+        }
         await rig.UntilAsync(() => Task.FromResult(Interlocked.Read(ref leased) > 40));
         await stop.CancelAsync();
         await rig.PumpAsync(Task.WhenAll(users).ContinueWith(ended => { ended.GetAwaiter().GetResult(); return true; }, TaskScheduler.Default));
