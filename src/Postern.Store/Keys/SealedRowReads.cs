@@ -10,7 +10,7 @@ public sealed record KeyUse(string Table, long Rows, bool Passing);
 
 /// <summary>
 /// Finds everything that is under a tenant's key: sealed records and row MACs, which both name their key version in bytes 4 to 19.
-/// What is over (ended sessions, used codes, revocations that were told) does not count.
+/// What is over (ended sessions, used codes and connects, revocations that were told) does not count.
 /// </summary>
 public sealed class SealedRowReads
 {
@@ -18,7 +18,7 @@ public sealed class SealedRowReads
     private static readonly Use Outbox = new("provider_revocations", "status = 0", ["access_sealed", "refresh_sealed"]);
     private static readonly Use Sessions = new("sessions", "ended_at IS NULL AND idle_expires_at > {now} AND absolute_expires_at > {now}", ["mac"]);
     private static readonly Use Definitions = new("definitions", "1 = 1", ["mac"]);
-    private static readonly Use Connects = new("pending_connects", "expires_at > {now}", ["sealed", "mac"]) { Passing = true };
+    private static readonly Use Connects = new("pending_connects", "mac IS NOT NULL AND expires_at > {now}", ["sealed", "mac"]) { Passing = true };
     private static readonly Use Codes = new("embed_codes", "used_at IS NULL AND expires_at > {now}", ["mac"]) { Passing = true };
     private static readonly Use SignIns = new("sign_ins", "used_at IS NULL AND expires_at > {now}", ["sealed"]) { Passing = true };
     private readonly Database database;
