@@ -50,7 +50,10 @@ public readonly record struct OcsfClass(int ClassUid, int ActivityId, bool Succe
         EventKind.QueryRefused or EventKind.QueryFailed or EventKind.QueryCancelled or EventKind.QueryLost => new(6005, 4, false),
         EventKind.DefinitionChanged => new(3004, 3, true),
         EventKind.RowTampered or EventKind.RecordRefused => new(6003, 2, false),
-        EventKind.TenantKeyCreated => new(6003, 1, true),
+        EventKind.TenantKeyCreated or EventKind.RootKeyAdded or EventKind.ShredReceiptIssued => new(6003, 1, true),
+        EventKind.TenantKeyRotated or EventKind.TenantKeySwept or EventKind.TenantKeyRewrapped or EventKind.RootKeyPromoted
+            or EventKind.TenantShredBegun => new(6003, 3, true),
+        EventKind.TenantKeyRetired or EventKind.RootKeyRetired or EventKind.TenantShredded => new(6003, 4, true),
         EventKind.NodeStarted => new(6002, 3, true),
         EventKind.NodeStopped => new(6002, 4, true),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "The list of events is closed; give the new kind its place here."),

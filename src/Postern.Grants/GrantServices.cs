@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Postern.Grants.Connects;
 using Postern.Grants.Definitions;
+using Postern.Grants.Keys;
 using Postern.Grants.Leases;
 using Postern.Grants.Metrics;
 using Postern.Grants.Pacing;
@@ -52,6 +53,20 @@ public static class GrantServices
         services.AddSingleton<OpenRuns>();
         services.AddSingleton<IChangeListener>(provider => provider.GetRequiredService<OpenRuns>());
         services.AddHostedService(provider => provider.GetRequiredService<OpenRuns>());
+        services.AddSingleton<KeyWatch>();
+        services.AddSingleton<IChangeListener>(provider => provider.GetRequiredService<KeyWatch>());
+        services.AddSingleton<VaultRows>();
+        services.AddSingleton(provider => new KeyRotation(
+            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<VaultRows>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new RootRotation(
+            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<IKeyStore>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new VaultInventory(provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<VaultRows>()));
+        services.AddSingleton(provider => new TenantShredder(
+            provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<Revoker>(),
+            provider.GetRequiredService<DefinitionBook>(), provider.GetRequiredService<VaultInventory>(), provider.GetRequiredService<Sequencer>(),
+            provider.GetRequiredService<IChance>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Revoker>();
         services.AddHostedService(provider => provider.GetRequiredService<Revoker>());
         // Before whatever renews: a restart finds its own pairs first.

@@ -84,6 +84,26 @@ public enum EventKind
     RecordRefused = 603,
     /// <summary>A tenant's key was created.</summary>
     TenantKeyCreated = 610,
+    /// <summary>A tenant got a new key version, which seals from now on; its records are moved under it next.</summary>
+    TenantKeyRotated = 611,
+    /// <summary>All records of a tenant that can be opened are under its newest key version.</summary>
+    TenantKeySwept = 612,
+    /// <summary>An old version of a tenant's key, which no record used any more, was removed.</summary>
+    TenantKeyRetired = 613,
+    /// <summary>A tenant's key was wrapped by another root key; its records did not change.</summary>
+    TenantKeyRewrapped = 614,
+    /// <summary>A root key was added to the keyring; it does not wrap yet.</summary>
+    RootKeyAdded = 615,
+    /// <summary>A root key is about to wrap instead of the one before it.</summary>
+    RootKeyPromoted = 616,
+    /// <summary>A root key that wraps no tenant's key any more is about to be destroyed.</summary>
+    RootKeyRetired = 617,
+    /// <summary>The shredding of a tenant began: its sessions ended.</summary>
+    TenantShredBegun = 620,
+    /// <summary>Every version of a tenant's key was destroyed; nothing of the tenant can be opened any more, and no new key is made.</summary>
+    TenantShredded = 621,
+    /// <summary>A receipt of a shredding was issued; its digest is here.</summary>
+    ShredReceiptIssued = 622,
     /// <summary>A node started.</summary>
     NodeStarted = 700,
     /// <summary>A node stopped in good order.</summary>

@@ -37,7 +37,11 @@ public interface IBearerSource
 /// <param name="Active">True for the one version that seals; the others only open.</param>
 /// <param name="RootKeyId">The root key that wrapped it.</param>
 /// <param name="Wrapped">The key, wrapped.</param>
-public sealed record WrappedKey(TenantId Tenant, Guid Version, bool Active, string RootKeyId, byte[] Wrapped);
+public sealed record WrappedKey(TenantId Tenant, Guid Version, bool Active, string RootKeyId, byte[] Wrapped)
+{
+    /// <summary>True for what is left of a shredded tenant's key: its place, so that no new key takes it, and no bytes.</summary>
+    public bool IsDestroyed => Wrapped.Length == 0;
+}
 
 /// <summary>Where wrapped tenant keys are kept; may be another database than the sealed records.</summary>
 public interface IWrappedKeys

@@ -40,6 +40,8 @@ public sealed class PosternStore : IAsyncDisposable
         Definitions = new(database);
         Revocations = new(database);
         Nodes = new(database);
+        Keys = new(database);
+        SealedRows = new(database);
     }
 
     /// <summary>The time that claims and expiry are decided by.</summary>
@@ -68,6 +70,12 @@ public sealed class PosternStore : IAsyncDisposable
 
     /// <summary>Nodes; written by <see cref="NodeChanges"/>.</summary>
     public NodeReads Nodes { get; }
+
+    /// <summary>Wrapped tenant keys; written by <see cref="KeyChanges"/>.</summary>
+    public KeyReads Keys { get; }
+
+    /// <summary>Everything under a tenant's key, for rotation and inventories; moved by <see cref="ResealChanges"/>.</summary>
+    public SealedRowReads SealedRows { get; }
 
     /// <summary>Brings the schema up to date. Any number of processes may call it at once; one works, the others wait.</summary>
     public Task MigrateAsync(CancellationToken cancellation) => migrator.MigrateAsync(cancellation);

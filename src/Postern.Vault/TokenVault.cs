@@ -182,6 +182,9 @@ public sealed class TokenVault : IDisposable
     /// <summary>Drops a tenant's keys from memory, after its wrapped keys changed or were destroyed; they are read again when needed.</summary>
     public void Forget(TenantId tenant) => keys.Forget(tenant);
 
+    /// <summary>Drops all tenants' keys from memory, when it is not known whose changed.</summary>
+    public void ForgetAll() => keys.ForgetAll();
+
     /// <summary>Wipes every key. Operations under way end; later ones throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => keys.Dispose();
 

@@ -123,6 +123,15 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     public async Task<IReadOnlyList<TenantId>> TenantsOfMakerAsync(string actor, CancellationToken cancellation) =>
         [.. (await store.Definitions.CurrentOfAllAsync(DefinitionKind.Tenant, cancellation)).Where(row => row.MadeBy == actor && !row.IsRetired).Select(row => row.Tenant)];
 
+    /// <summary>True, with a warning, for a tenant that was shredded: it gets no definitions, because it gets no key.</summary>
+    public async Task<bool> MustPassOverAsync(TenantId tenant, CancellationToken cancellation)
+    {
+        if (!await store.Keys.IsShreddedAsync(tenant, cancellation))
+            return false;
+        PassedOver(log, tenant);
+        return true;
+    }
+
     /// <inheritdoc/>
     public void OnChanges(IReadOnlyList<ChangeRow> changes)
     {
@@ -307,6 +316,9 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         {
             if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
                 throw new VaultException(why);
+            // Nobody edited the rows of a shredded tenant: their key is gone.
+            if (await store.Keys.IsShreddedAsync(row.Tenant, cancellation))
+                return null;
             await ReportAsync(row, why.Code, cancellation);
             return null;
         }
@@ -337,25 +349,28 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     private async Task<long> HighestAsync(TenantId tenant, DefinitionKind kind, string name, CancellationToken cancellation) => Math.Max(
         await store.Definitions.HighestAsync(tenant, kind, name, cancellation), highest.GetValueOrDefault((tenant, kind, name)));
 
-    private static RecordContext SecretContext(Connection connection) =>
+    internal static RecordContext SecretContext(Connection connection) =>
         RecordContexts.ClientSecret(connection.Tenant, connection.Id, 1, ConnectionDigest.Of(connection));
 
     // The secret of the sign-in client goes to the sign-in issuer only, so the issuer is part of where it may be opened.
-    private static RecordContext SignInContext(Tenant tenant) =>
+    internal static RecordContext SignInContext(Tenant tenant) =>
         RecordContexts.Extension(tenant.Id, "sign-in.secret", "definitions", tenant.SignIn.Client.Issuer + "|" + tenant.SignIn.Client.ClientId);
 
-    private static MacContext MacContext(TenantId tenant, DefinitionKind kind, string name) =>
+    internal static MacContext MacContext(TenantId tenant, DefinitionKind kind, string name) =>
         MacContexts.Definition(tenant, DefinitionRow.FeedKey(kind, name));
 
     private async Task<byte[]> MacAsync(
         TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy, CancellationToken cancellation) =>
         await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, revision, body, madeBy), cancellation);
 
-    private static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy) =>
+    internal static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy) =>
         new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Add(madeBy).Written;
 
     [LoggerMessage(4101, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
     private static partial void RowRefused(ILogger log, TenantId tenant, string definition, long revision);
+
+    [LoggerMessage(4102, LogLevel.Warning, "Tenant {Tenant} was shredded and is passed over. Take it out of the configuration; a tenant of another name may begin anew.")]
+    private static partial void PassedOver(ILogger log, TenantId tenant);
 
     private sealed record Snapshot(
         long Version,

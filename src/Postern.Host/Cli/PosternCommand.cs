@@ -13,6 +13,7 @@ internal static class PosternCommand
         RedirectsCommand.Create(),
         GrantsCommand.Create(),
         AuditCommand.Create(),
+        VaultCommand.Create(),
         WorkbookCommand.Create(),
     };
 }

@@ -36,6 +36,8 @@ internal sealed class Seeding(DefinitionBook definitions, WorkbookPublisher publ
         }
         foreach (var tenant in settings.Tenants)
         {
+            if (await definitions.MustPassOverAsync(tenant.Tenant.Id, cancellation))
+                continue;
             // 2
             ImmutableArray<SeedBody> policies = [.. tenant.Policies.Select(policy => new SeedBody(DefinitionKind.Policy, policy.Name, PolicyRows.Write(policy)))];
             await definitions.SeedAsync(new TenantSeed(tenant.Tenant, tenant.Connections, tenant.EmbedKeys, policies), DefinitionRow.Configuration, cancellation);

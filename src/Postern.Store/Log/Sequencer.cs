@@ -53,6 +53,24 @@ public sealed class Sequencer
         }
     }
 
+    /// <summary>
+    /// The position of a tenant's log once everything that was recorded before this call has its place, as text; null when another node
+    /// holds the lease and does not order.
+    /// </summary>
+    public async Task<string?> PositionAsync(TenantId tenant, TimeProvider time, CancellationToken cancellation)
+    {
+        for (var tries = 0; tries < 40; tries++)
+        {
+            if (await RunAsync(cancellation) is not null)
+            {
+                await ReleaseAsync(cancellation);
+                return (await reader.HeadAsync(tenant, cancellation))?.ToString();
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(250), time, cancellation);
+        }
+        return null;
+    }
+
     /// <summary>Gives the lease up, so that another node need not wait for its end.</summary>
     public Task ReleaseAsync(CancellationToken cancellation) => writer.RunAsync(
         async scope => new Written<int>(

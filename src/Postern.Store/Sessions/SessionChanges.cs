@@ -74,6 +74,9 @@ public static class SessionChanges
             RowCount.Any);
     }
 
+    /// <summary>Ends all sessions of a tenant; the feed names each. Never refused.</summary>
+    public static Change EndAllOf(TenantId tenant) => EndAllThrough(tenant, DefinitionKind.Tenant, tenant.Value)!;
+
     /// <summary>
     /// Ends all sessions that rest on a definition that is no longer in force; the feed names each. Null for a kind that no session rests
     /// on. Never refused.

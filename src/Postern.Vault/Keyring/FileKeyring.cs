@@ -13,7 +13,7 @@ namespace Postern.Vault;
 /// every node knows a key before any wraps with it: <see cref="AddRootKey"/>, then <see cref="Promote"/>.
 /// </remarks>
 [UnsupportedOSPlatform("windows")]
-public sealed class FileKeyring : IKeyStore, IDisposable
+public sealed class FileKeyring : IKeyStore, IRootKeyring, IDisposable
 {
     private readonly Lock gate = new();
     private readonly KeyringFile file;
@@ -21,6 +21,7 @@ public sealed class FileKeyring : IKeyStore, IDisposable
     private readonly TimeProvider time;
     private readonly KeyringProtection? protection;
     private KeyringDocument document;
+    private bool outdated;
     private bool disposed;
 
     private FileKeyring(KeyringFile file, KeyringDocument document, KeyringProtection? protection, IChance chance, TimeProvider time)
@@ -46,7 +47,7 @@ public sealed class FileKeyring : IKeyStore, IDisposable
         get
         {
             lock (gate)
-                return [.. document.Keys.Select(key => new RootKeyInfo(key.Id.ToString("D"), key.Created, key.Id == document.Current))];
+                return [.. Latest().Keys.Select(key => new RootKeyInfo(key.Id.ToString("D"), key.Created, key.Id == document.Current))];
         }
     }
 
@@ -86,7 +87,14 @@ public sealed class FileKeyring : IKeyStore, IDisposable
     public ValueTask<Outcome<string>> CurrentRootKeyIdAsync(CancellationToken cancellation)
     {
         lock (gate)
-            return new(Outcome<string>.Of(document.Current.ToString("D")));
+            return new(Outcome<string>.Of(Latest().Current.ToString("D")));
+    }
+
+    /// <inheritdoc/>
+    public void Refresh()
+    {
+        lock (gate)
+            outdated = true;
     }
 
     /// <inheritdoc/>
@@ -100,7 +108,7 @@ public sealed class FileKeyring : IKeyStore, IDisposable
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
-            var root = document.Current;
+            var root = Latest().Current;
             var wrapped = new byte[RecordFormat.SealedLength(key.Length)];
             using var associatedData = AssociatedData.OfKeyWrap(VaultSuite.HkdfSha512Aes256GcmCommit, root, context);
             RecordCipher.Seal(
@@ -205,7 +213,7 @@ public sealed class FileKeyring : IKeyStore, IDisposable
         if (!Guid.TryParseExact(rootKeyId, "D", out var root) || RecordFormat.ReadKeyVersion(wrapped) != root)
             return VaultErrors.Refuse(VaultError.Refused, "A wrapped key does not name the root key that it is stored with.");
 
-        if (document.Find(root) is null)
+        if (Latest().Find(root) is null)
             Replace(Read(file, document.Deployment));
         if (document.Find(root) is not { } key)
             return VaultErrors.Refuse(
@@ -222,6 +230,15 @@ public sealed class FileKeyring : IKeyStore, IDisposable
     {
         document.Dispose();
         document = fresh;
+        outdated = false;
+    }
+
+    /// <summary>The root keys, read again where another process may have changed them. Under the lock.</summary>
+    private KeyringDocument Latest()
+    {
+        if (outdated)
+            Replace(Read(file, document.Deployment));
+        return document;
     }
 
     private static KeyringFile FileOf(FileKeyringOptions options, IChance chance, Action<KeyringStep>? after)

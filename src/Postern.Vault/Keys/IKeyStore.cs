@@ -31,6 +31,11 @@ public interface IKeyStore
     /// <summary>Every root key that still unwraps, oldest first, and which one wraps: for inventories and rotation.</summary>
     ValueTask<Outcome<IReadOnlyList<RootKeyInfo>>> RootKeysAsync(CancellationToken cancellation);
 
+    /// <summary>The root keys may have changed elsewhere: look again before the next use. Must not block.</summary>
+    void Refresh()
+    {
+    }
+
     /// <summary>
     /// Wraps the same tenant key under the current root key. A service that can do this inside does; otherwise the key passes
     /// through this process, in memory that is wiped.
@@ -44,6 +49,19 @@ public interface IKeyStore
         using (key)
             return await WrapAsync(context, key, cancellation);
     }
+}
+
+/// <summary>A key store whose root keys Postern itself makes and destroys. A service has its own rotation, which is begun there.</summary>
+public interface IRootKeyring
+{
+    /// <summary>Adds a root key that is known but does not wrap yet, and answers its id.</summary>
+    string AddRootKey();
+
+    /// <summary>Lets a known root key wrap from now on; the others only unwrap.</summary>
+    void Promote(string rootKeyId);
+
+    /// <summary>Destroys a root key that does not wrap. What it alone wrapped is lost for good.</summary>
+    void Destroy(string rootKeyId);
 }
 
 /// <summary>A root key as lists show it.</summary>

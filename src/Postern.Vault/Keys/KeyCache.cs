@@ -98,6 +98,17 @@ internal sealed class KeyCache : IDisposable
         }
     }
 
+    /// <summary>Drops all tenants' keys.</summary>
+    public void ForgetAll()
+    {
+        lock (gate)
+        {
+            epoch++;
+            active.Clear();
+            Drop(static _ => true);
+        }
+    }
+
     /// <summary>Drops everything; no call is answered after this.</summary>
     public void Dispose()
     {

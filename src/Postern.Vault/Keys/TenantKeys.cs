@@ -33,11 +33,21 @@ internal sealed class TenantKeys(
     /// <summary>The sealing key without waiting; false when it is not in memory.</summary>
     public bool TryActive(TenantId tenant, out KeyLease lease) => cache.TryGetActive(tenant, out lease);
 
-    /// <summary>Drops a tenant's keys from memory, and what is remembered of failures to unwrap them.</summary>
+    /// <summary>
+    /// Drops a tenant's keys from memory, and what is remembered of failures to unwrap them; the key store looks again, too.
+    /// </summary>
     public void Forget(TenantId tenant)
     {
+        keyStore.Refresh();
         cache.Forget(tenant);
         gate.Forget(tenant);
+    }
+
+    /// <summary>Drops all tenants' keys from memory; the key store looks again, too.</summary>
+    public void ForgetAll()
+    {
+        keyStore.Refresh();
+        cache.ForgetAll();
     }
 
     /// <summary>A new key version, wrapped and not stored.</summary>
@@ -108,9 +118,11 @@ internal sealed class TenantKeys(
                 return loaded;
             }
 
-            // A tenant whose keys were all retired is being shredded; a new first key would bring it back to life.
+            // A tenant whose keys were destroyed was shredded; a new first key would bring it back to life.
             if (rows.Count > 0)
-                return VaultErrors.Refuse(VaultError.UnknownKeyVersion, "The tenant has keys, but none that seals.");
+                return VaultErrors.Refuse(VaultError.UnknownKeyVersion, rows.All(key => key.IsDestroyed)
+                    ? $"Tenant {tenant} was shredded: its keys are destroyed, and no new one is made."
+                    : "The tenant has keys, but none that seals.");
 
             if (await TryCreateAsync(tenant, seen, deadline) is { } created)
                 return created;
@@ -159,7 +171,7 @@ internal sealed class TenantKeys(
                 return cached;
 
             var row = known ?? (await wrappedKeys.ReadAsync(tenant, deadline)).FirstOrDefault(key => key.Version == version);
-            if (row is null)
+            if (row is null or { IsDestroyed: true })
                 return VaultErrors.Refuse(VaultError.UnknownKeyVersion);
             var unwrapped = await AskKeyStoreAsync(
                 (tenant, version), token => UnwrapAsync(tenant, version, row, token), deadline);

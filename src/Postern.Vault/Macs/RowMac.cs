@@ -21,6 +21,9 @@ public static class RowMac
     /// <summary>The length of a MAC value, in bytes: 51.</summary>
     public const int Length = MacOffset + HMACSHA256.HashSizeInBytes;
 
+    /// <summary>Reads which key version a MAC names, without believing it. Null when the bytes are no MAC of this version.</summary>
+    public static Guid? KeyVersionOf(ReadOnlySpan<byte> mac) => LooksLikeMac(mac) ? ReadKeyVersion(mac) : null;
+
     internal const ushort Suite = 0x0101;
     private const int MacOffset = 19;
 

@@ -129,10 +129,14 @@ internal sealed class Deployment : IAsyncDisposable
     /// <summary>Runs a verb of <c>postern</c> to its end.</summary>
     public async Task<(int ExitCode, string Output)> RunAsync(params string[] arguments)
     {
-        var process = Keep(ChildProcess.DotNet("postern " + arguments[0], PosternAssembly, new Dictionary<string, string>(), [.. arguments, "--config", ConfigFile]));
+        var process = Begin(arguments);
         var code = await process.EndedAsync(TimeSpan.FromSeconds(60));
         return (code, string.Join('\n', process.Lines));
     }
+
+    /// <summary>Starts a verb of <c>postern</c>.</summary>
+    public ChildProcess Begin(params string[] arguments) =>
+        Keep(ChildProcess.DotNet("postern " + arguments[0], PosternAssembly, new Dictionary<string, string>(), [.. arguments, "--config", ConfigFile]));
 
     /// <summary>The audit trail verifies, of every tenant and of Postern itself.</summary>
     public async Task AssertAuditVerifiesAsync()

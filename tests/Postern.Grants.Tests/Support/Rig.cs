@@ -107,6 +107,17 @@ internal sealed class Rig : IAsyncDisposable
         return await work;
     }
 
+    /// <summary>As <see cref="PumpAsync"/>, for work that waits for minutes of the clock; what lives seconds by it is over soon.</summary>
+    public async Task<T> PumpSecondsAsync<T>(Task<T> work)
+    {
+        while (!work.IsCompleted)
+        {
+            Clock.Advance(TimeSpan.FromMilliseconds(500));
+            await Task.WhenAny(work, Task.Delay(1, Cancellation));
+        }
+        return await work;
+    }
+
     /// <summary>Turns the clock in small steps until it is so; fails after a real half minute.</summary>
     public Task UntilAsync(Func<Task<bool>> so) => UntilAsync(so, TimeSpan.FromMilliseconds(5));
 
@@ -176,6 +187,22 @@ internal sealed class Rig : IAsyncDisposable
         Directory.Delete(folder, recursive: true);
     }
 
+    /// <summary>A copy of the database as it is, as a backup would take it.</summary>
+    public async Task<string> BackUpAsync()
+    {
+        var copy = Path.Combine(folder, Guid.NewGuid().ToString("N") + ".db");
+        await SqlAsync("VACUUM INTO @copy", new { copy });
+        return copy;
+    }
+
+    /// <summary>A node over such a copy, with the keyring as it is now.</summary>
+    public TestNode NodeOver(string copy)
+    {
+        var node = new TestNode(this, "restored", BuildServices("restored", copy));
+        nodes.Add(node);
+        return node;
+    }
+
     private string File => Path.Combine(folder, "store", "postern.db");
 
     private static Subject Person(string name) => new(
@@ -207,7 +234,7 @@ internal sealed class Rig : IAsyncDisposable
         _ => ProviderProfile.Find(name),
     };
 
-    private ServiceProvider BuildServices(string name)
+    private ServiceProvider BuildServices(string name, string? database = null)
     {
         var services = new ServiceCollection();
         services.AddLogging();
@@ -216,7 +243,7 @@ internal sealed class Rig : IAsyncDisposable
         services.AddSingleton<Events>();
         services.AddSingleton<IEventListener>(provider => provider.GetRequiredService<Events>());
         Directory.CreateDirectory(Path.GetDirectoryName(File)!);
-        services.AddPosternStore(new StoreOptions { ConnectionString = $"Data Source={File}", Node = name, Time = StoreTime.Bound });
+        services.AddPosternStore(new StoreOptions { ConnectionString = $"Data Source={database ?? File}", Node = name, Time = StoreTime.Bound });
         services.AddVault(new VaultOptions
         {
             Deployment = "test",

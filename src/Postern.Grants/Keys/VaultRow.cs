@@ -1,0 +1,39 @@
+using Postern.Model;
+using Postern.Store;
+using Postern.Vault;
+
+namespace Postern.Grants.Keys;
+
+/// <summary>How moving a row under the newest key version ended.</summary>
+internal enum MoveResult
+{
+    /// <summary>It is under it.</summary>
+    Moved,
+
+    /// <summary>Somebody wrote the row in between; what was written stands, and is looked at again.</summary>
+    Overtaken,
+
+    /// <summary>It does not open where it lies: edited, moved, or its key is gone. It was left as it is.</summary>
+    Unreadable,
+}
+
+/// <summary>One sealed value of a row: a record or a MAC.</summary>
+/// <param name="Kind">What it is, such as <c>token.refresh</c> or <c>mac.session</c>.</param>
+/// <param name="Version">The key version that it names; null when it is none of the vault's values.</param>
+/// <param name="OpenAsync">Opens it or checks it, and keeps nothing.</param>
+internal sealed record SealedPart(string Kind, Guid? Version, Func<CancellationToken, ValueTask<Outcome<Done>>> OpenAsync);
+
+/// <summary>A row with what it holds under the tenant's key.</summary>
+/// <param name="Parts">Its sealed values.</param>
+/// <param name="MoveAsync">Moves all of them under the newest key version, in one statement; null for rows that live minutes.</param>
+internal sealed record VaultRow(IReadOnlyList<SealedPart> Parts, Func<CancellationToken, Task<MoveResult>>? MoveAsync);
+
+/// <summary>An outcome of the vault as this room's sweeps judge it.</summary>
+internal static class VaultAnswers
+{
+    /// <summary>True when it opened; a key store that does not answer ends the whole sweep, because then nothing is known of the row.</summary>
+    /// <exception cref="VaultException">The key store does not answer.</exception>
+    public static bool Opened<T>(this Outcome<T> outcome) where T : notnull =>
+        outcome.Refusal is not { } refusal
+        || (refusal.AsVaultError() == VaultError.KeyStoreUnavailable ? throw new VaultException(refusal) : false);
+}
