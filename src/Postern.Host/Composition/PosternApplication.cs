@@ -70,7 +70,7 @@ internal static class PosternApplication
         services.AddGrants(new GrantOptions { Node = settings.Node.Name, SpoolDirectory = settings.Node.SpoolDirectory });
         // A statement is named by the platform's first answer, and only then can it be cancelled: that answer is not waited for, so that
         // a revocation stops a running query within a second.
-        services.AddSingleton(new DatabricksOptions { WaitTimeout = TimeSpan.Zero, PollFirst = TimeSpan.FromMilliseconds(25) });
+        services.AddSingleton(new DatabricksOptions { WaitTimeout = TimeSpan.Zero, PollFirst = TimeSpan.FromMilliseconds(5) });
         services.AddWarehouse((provider, connection) => provider.GetRequiredService<OutboundHttp>().Invoker(OutboundReach.Of(connection)));
     }
 
