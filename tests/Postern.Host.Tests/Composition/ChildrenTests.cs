@@ -17,13 +17,10 @@ public sealed class ChildrenTests
             children.Start("one", new ProcessStartInfo("sleep", [marker]));
             // A child of a child, as a shell would leave it behind.
             children.Start("two", new ProcessStartInfo("sh", ["-c", $"sleep {marker}; true"]));
-            // The shell, too, needs a moment for its child.
-            for (var tries = 0; Living(marker) < 3 && tries < 200; tries++)
-                await Task.Delay(50, TestContext.Current.CancellationToken);
-            Assert.Equal(3, Living(marker));
+            Assert.Equal(3, await LivingAsync(marker, expected: 3));
         }
 
-        Assert.Equal(0, Living(marker));
+        Assert.Equal(0, await LivingAsync(marker, expected: 0));
         Assert.Empty(error.ToString());
     }
 
@@ -53,6 +50,14 @@ public sealed class ChildrenTests
         var refused = Assert.Throws<InvalidOperationException>(() => children.Start("Skyline", new ProcessStartInfo("no-such-program-here")));
 
         Assert.StartsWith("Skyline did not start: no-such-program-here cannot be run", refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>How many live, at the latest after 10 s: a shell takes a moment to start its child, and a killed grandchild to be gone.</summary>
+    private static async Task<int> LivingAsync(string marker, int expected)
+    {
+        for (var tries = 0; tries < 200 && Living(marker) != expected; tries++)
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        return Living(marker);
     }
 
     private static int Living(string marker) => Directory.EnumerateDirectories("/proc")
