@@ -2,6 +2,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Postern.Model;
 
+[assembly: AssemblyFixture(typeof(Servers))]
+
 namespace Postern.Store.Tests;
 
 /// <summary>A suite of behaviours that every database must have. Each runs as <c>SuiteOnKind</c>, one sealed class per kind.</summary>

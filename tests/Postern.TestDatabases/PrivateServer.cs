@@ -1,7 +1,7 @@
 using System.Data.Common;
 using System.Diagnostics;
 
-namespace Postern.Store.Tests;
+namespace Postern.TestDatabases;
 
 /// <summary>
 /// A database server as a child process, with its data and its socket in a temporary folder. Its shell reads from a pipe that this

@@ -1,8 +1,9 @@
 using System.Data.Common;
 using Dapper;
 using Npgsql;
+using Postern.Store;
 
-namespace Postern.Store.Tests;
+namespace Postern.TestDatabases;
 
 /// <summary>A database on the PostgreSQL server of this run.</summary>
 public sealed class PostgreSql : TestDatabase, ITestDatabase

@@ -1,7 +1,9 @@
 using System.Data.Common;
 using Dapper;
+using Microsoft.Extensions.DependencyInjection;
+using Postern.Store;
 
-namespace Postern.Store.Tests;
+namespace Postern.TestDatabases;
 
 /// <summary>A kind of database that the suites run over; <c>SuiteOnKind</c> names a suite on a kind.</summary>
 public interface ITestDatabase
@@ -62,8 +64,8 @@ public abstract class TestDatabase : IAsyncDisposable
     /// <summary>Migrates it as a node does.</summary>
     protected async Task<TestDatabase> MigratedAsync()
     {
-        await using var dialect = SqlDialect.For(Options);
-        await new Migrator(dialect).MigrateAsync(TestContext.Current.CancellationToken);
+        await using var node = new ServiceCollection().AddSingleton(TimeProvider.System).AddPosternStore(Options).BuildServiceProvider();
+        await node.GetRequiredService<PosternStore>().MigrateAsync(TestContext.Current.CancellationToken);
         return this;
     }
 }

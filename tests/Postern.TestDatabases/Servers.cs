@@ -2,9 +2,7 @@ using Dapper;
 using MySqlConnector;
 using Npgsql;
 
-[assembly: AssemblyFixture(typeof(Postern.Store.Tests.Servers))]
-
-namespace Postern.Store.Tests;
+namespace Postern.TestDatabases;
 
 /// <summary>The database servers of this run: each started for the first test that needs it, stopped after the last test.</summary>
 /// <remarks>

@@ -1,8 +1,9 @@
 using System.Data.Common;
 using Dapper;
 using MySqlConnector;
+using Postern.Store;
 
-namespace Postern.Store.Tests;
+namespace Postern.TestDatabases;
 
 /// <summary>A database on the MariaDB server of this run.</summary>
 public sealed class MariaDb : TestDatabase, ITestDatabase

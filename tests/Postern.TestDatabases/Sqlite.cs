@@ -1,7 +1,8 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
+using Postern.Store;
 
-namespace Postern.Store.Tests;
+namespace Postern.TestDatabases;
 
 /// <summary>A SQLite file in a folder of its own.</summary>
 public sealed class Sqlite : TestDatabase, ITestDatabase
