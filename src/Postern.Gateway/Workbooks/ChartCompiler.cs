@@ -63,7 +63,10 @@ public sealed class ChartCompiler : IDisposable
     }
 
     /// <summary>A compiler over the bundle file that the web build makes.</summary>
-    public static ChartCompiler FromFile(string path) => new(() => File.ReadAllText(path));
+    /// <exception cref="InvalidOperationException">There is no such file. Its message says how to make it.</exception>
+    public static ChartCompiler FromFile(string path) => File.Exists(path)
+        ? new(() => File.ReadAllText(path))
+        : throw new InvalidOperationException($"The front end is not built: {path} is missing. Run npm ci and npm run build in web/, or start with ./run.");
 
     /// <summary>Compiles one chart whose author's form passed <see cref="ChartRules.Check"/>; problems have paths below the chart.</summary>
     internal (CompiledChart? Chart, IReadOnlyList<ChartProblem> Problems) Compile(JsonObject lite)

@@ -15,10 +15,18 @@ public sealed record PublishTarget(ImmutableArray<Connection> Connections, Immut
 public sealed class WorkbookPublisher(ChartCompiler charts)
 {
     /// <summary>
-    /// Reads a file and checks it in itself: structure, names, SQL, charts against the deny-list. Needs no tenant and compiles nothing;
-    /// under identity <c>service</c> the SQL's tables are left to <see cref="Publish"/>, which knows the policies.
+    /// Reads a file and checks it in itself: structure, names, SQL, charts. Needs no tenant; under identity <c>service</c> the SQL's tables
+    /// are left to <see cref="Publish"/>, which knows the policies.
     /// </summary>
-    public static WorkbookReport<Workbook> Validate(string text) => WorkbookReader.Read(text);
+    public WorkbookReport<Workbook> Validate(string text)
+    {
+        var read = WorkbookReader.Read(text);
+        if (read.Value is not { } workbook)
+            return read;
+        var problems = new ProblemList(YamlText.Read(text));
+        Compile(workbook, [], problems);
+        return problems.IsEmpty ? read : WorkbookReport<Workbook>.Failed(problems.All);
+    }
 
     /// <summary>
     /// 1 reads and checks the file; 2 checks it against the tenant; 3 expands every query into its texts; 4 compiles the charts.
@@ -36,7 +44,7 @@ public sealed class WorkbookPublisher(ChartCompiler charts)
         var queries = Expand(workbook, target, problems);
         // 4
         var compiled = new SortedDictionary<string, CompiledChart>(StringComparer.Ordinal);
-        var pages = workbook.Pages.Select((page, i) => Compile(page, YamlText.Item("pages", i), compiled, problems)).ToImmutableArray();
+        var pages = Compile(workbook, compiled, problems);
 
         return problems.IsEmpty
             ? WorkbookReport<PublishedWorkbook>.Of(new(workbook.Id, workbook.Title, workbook.Connection, workbook.Identities, Sha256.Hex(text),
@@ -94,6 +102,9 @@ public sealed class WorkbookPublisher(ChartCompiler charts)
         }
         return queries.ToImmutable();
     }
+
+    private ImmutableArray<Page> Compile(Workbook workbook, SortedDictionary<string, CompiledChart> compiled, ProblemList problems) =>
+        [.. workbook.Pages.Select((page, i) => Compile(page, YamlText.Item("pages", i), compiled, problems))];
 
     private Page Compile(Page page, string path, SortedDictionary<string, CompiledChart> compiled, ProblemList problems) => page with
     {

@@ -40,6 +40,10 @@ internal static class ServeCommand
         DefaultValueFactory = _ => Locate("web/dist"),
     };
 
+    /// <summary>The compiler of charts in a built front end.</summary>
+    /// <exception cref="InvalidOperationException">It is not built.</exception>
+    public static ChartCompiler CompilerOf(string frontEnd) => ChartCompiler.FromFile(Path.Combine(frontEnd, "vega-lite.iife.js"));
+
     /// <summary>Migrates, seeds and serves until it is told to stop. What an operator can mend is told on <paramref name="error"/>.</summary>
     public static async Task<int> RunAsync(
         PosternSettings settings, string frontEnd, Uri listen, Action ready, TextWriter error, CancellationToken cancellation)
@@ -58,7 +62,7 @@ internal static class ServeCommand
                 settings.Store.MakeFolder();
                 await using var app = PosternApplication.Build(settings, frontEnd, listen);
                 await app.Services.GetRequiredService<PosternStore>().MigrateAsync(cancellation);
-                using var charts = ChartCompiler.FromFile(Path.Combine(frontEnd, "vega-lite.iife.js"));
+                using var charts = CompilerOf(frontEnd);
                 await new Seeding(app.Services.GetRequiredService<DefinitionBook>(), new WorkbookPublisher(charts)).SeedAsync(settings, cancellation);
                 await StartAsync(app, cancellation);
                 ready();

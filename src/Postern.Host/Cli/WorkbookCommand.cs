@@ -18,14 +18,27 @@ internal static class WorkbookCommand
     {
         var files = new Argument<FileInfo[]>("files") { Description = "*.workbook.yaml files.", Arity = ArgumentArity.OneOrMore }.AcceptExistingOnly();
         var json = Configured.JsonOption();
-        var command = new Command("validate", "Checks workbook files in themselves, without a tenant. Exit code 1 when one is not valid.") { files, json };
+        var frontEnd = ServeCommand.FrontEndOption();
+        var command = new Command("validate", "Checks workbook files in themselves, without a tenant. Exit code 1 when one is not valid.") { files, json, frontEnd };
         command.SetAction(async (result, cancellation) =>
         {
             var output = result.InvocationConfiguration.Output;
             var verdicts = new List<Verdict>();
+            ChartCompiler charts;
+            try
+            {
+                charts = ServeCommand.CompilerOf(result.GetValue(frontEnd)!);
+            }
+            catch (InvalidOperationException notBuilt)
+            {
+                await result.InvocationConfiguration.Error.WriteLineAsync(notBuilt.Message);
+                return Configured.Failed;
+            }
+            using var compiling = charts;
+            var publisher = new WorkbookPublisher(charts);
             foreach (var file in result.GetValue(files)!)
             {
-                var report = WorkbookPublisher.Validate(await File.ReadAllTextAsync(file.FullName, cancellation));
+                var report = publisher.Validate(await File.ReadAllTextAsync(file.FullName, cancellation));
                 verdicts.Add(new(file.Name, report.Value is not null, report.Problems));
             }
             if (result.GetValue(json))
@@ -54,7 +67,7 @@ internal static class WorkbookCommand
         {
             await using var rooms = PosternApplication.BuildRooms(settings);
             await rooms.GetRequiredService<PosternStore>().MigrateAsync(cancellation);
-            using var charts = ChartCompiler.FromFile(Path.Combine(result.GetValue(frontEnd)!, "vega-lite.iife.js"));
+            using var charts = ServeCommand.CompilerOf(result.GetValue(frontEnd)!);
             var seeding = new Seeding(rooms.GetRequiredService<DefinitionBook>(), new WorkbookPublisher(charts));
             if (result.GetValue(files) is not { Length: > 0 } named)
             {

@@ -118,7 +118,7 @@ public sealed class ChartTests
     {
         var text = Fixtures.Changed(Fixtures.Delays, "value: {field: flights}", "describe: d, chart: {mark: bar, encoding: {url: {field: flights}}}");
 
-        var problem = Assert.Single(WorkbookPublisher.Validate(text).Problems);
+        var problem = Assert.Single(WorkbookReader.Read(text).Problems);
 
         Assert.Equal("pages[0].rows[0][0].chart.encoding.url", problem.Path);
     }

@@ -41,7 +41,7 @@ public sealed class PublishedWorkbookTests
     {
         var text = Changed(Delays, "f.delay >= :min_delay", "f.delay -[when carrier: 1 -]-1 >= :min_delay");
 
-        var report = WorkbookPublisher.Validate(text);
+        var report = WorkbookReader.Read(text);
 
         Assert.Empty(report.Problems);
         Assert.All(Publish(text).FindQuery("delays")!.Variants, variant => Assert.DoesNotContain("--", variant.Sql, StringComparison.Ordinal));

@@ -139,7 +139,7 @@ public sealed class WorkbookFormatTests
     {
         foreach (var text in new[] { Delays, Partner, Sample("flight_delays"), Sample("partner_delays") })
         {
-            Assert.Empty(WorkbookPublisher.Validate(text).Problems);
+            Assert.Empty(WorkbookReader.Read(text).Problems);
             Assert.Empty(Schema.Validate(YamlText.Read(text).Root!.ToJsonString()));
         }
     }
@@ -169,7 +169,7 @@ public sealed class WorkbookFormatTests
     {
         var text = Changed(Changed(Changed(Delays, "title: Delays", "title: 7"), "max_items: 5", "max_items: 500"), "limit: 500", "limits: 500");
 
-        var problems = WorkbookPublisher.Validate(text).Problems;
+        var problems = WorkbookReader.Read(text).Problems;
 
         Assert.Equal([("title", 3), ("controls.states.max_items", 8), ("queries.delays.limits", 30)], problems.Select(problem => (problem.Path, problem.Line ?? 0)));
     }
@@ -181,7 +181,7 @@ public sealed class WorkbookFormatTests
         var more = string.Join(", ", Enumerable.Range(0, 3).Select(i => $"extra{i}: {{label: Extra, sql: '{i}'}}"));
         var text = Changed(Changed(Delays, "max_items: 5", "max_items: 64"), "fragments: {day", $"fragments: {{{more}, day");
 
-        var problem = Assert.Single(WorkbookPublisher.Validate(text).Problems);
+        var problem = Assert.Single(WorkbookReader.Read(text).Problems);
 
         Assert.Equal("queries.delays.sql", problem.Path);
         Assert.Contains("80 variants (states 8 × carrier 2 × grain 5)", problem.Problem, StringComparison.Ordinal);
@@ -201,7 +201,7 @@ public sealed class WorkbookFormatTests
     [InlineData("just text", "mapping")]
     public void Validate_NotThePlainYamlOfTheFormat_IsRefused(string text, string word)
     {
-        var problems = WorkbookPublisher.Validate(text).Problems;
+        var problems = WorkbookReader.Read(text).Problems;
 
         Assert.Contains(problems, problem => problem.Problem.Contains(word, StringComparison.OrdinalIgnoreCase));
         Assert.All(problems, problem => Assert.NotEmpty(problem.Remedy));
@@ -210,8 +210,8 @@ public sealed class WorkbookFormatTests
     [Fact]
     public void Validate_GiantOrDeepFile_IsRefusedQuickly()
     {
-        Assert.Contains("characters", Assert.Single(WorkbookPublisher.Validate(new string('a', 300_000)).Problems).Problem, StringComparison.Ordinal);
-        Assert.NotEmpty(WorkbookPublisher.Validate(new StringBuilder().Insert(0, "[", 5_000).Append(']', 5_000).ToString()).Problems);
+        Assert.Contains("characters", Assert.Single(WorkbookReader.Read(new string('a', 300_000)).Problems).Problem, StringComparison.Ordinal);
+        Assert.NotEmpty(WorkbookReader.Read(new StringBuilder().Insert(0, "[", 5_000).Append(']', 5_000).ToString()).Problems);
     }
 
     [Fact]
@@ -224,7 +224,7 @@ public sealed class WorkbookFormatTests
 
     private static void Refused(string text, string path)
     {
-        var report = WorkbookPublisher.Validate(text);
+        var report = WorkbookReader.Read(text);
 
         Assert.Null(report.Value);
         Assert.Contains(report.Problems, problem => problem.Path == path);

@@ -247,6 +247,26 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task WorkbookValidate_ChartThatDoesNotCompile_IsRefused()
+    {
+        var bad = folder.Write("bad.workbook.yaml", Checkout.Read("samples/workbooks/flight_delays.workbook.yaml").Replace("{type: bar}", "{type: zigzag}", StringComparison.Ordinal));
+
+        var ran = await Verb.RunAsync("workbook", "validate", bad);
+
+        Assert.Equal(1, ran.Code);
+        Assert.Contains("pages[0].rows[1][1].chart", ran.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WorkbookValidate_NoFrontEnd_SaysHowToBuildIt()
+    {
+        var ran = await Verb.RunAsync("workbook", "validate", "--front-end", folder.In("absent"), Checkout.PathOf("samples/workbooks/flight_delays.workbook.yaml"));
+
+        Assert.NotEqual(0, ran.Code);
+        Assert.Contains("./run", ran.Output + ran.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task WorkbookValidate_NoSuchFile_IsRefused()
     {
         var ran = await Verb.RunAsync("workbook", "validate", folder.In("absent.workbook.yaml"));
