@@ -93,6 +93,7 @@ group_fuzz() { SUITE_SUFFIX=-fuzz dotnet_suite Postern.Vault.Tests --filter-clas
 group_bench() {
   build_web
   dotnet run -c Release --project bench/Postern.Vault.Bench
+  dotnet run -c Release --project bench/Postern.Grants.Bench
   dotnet run -c Release --project bench/Postern.Bench
 }
 

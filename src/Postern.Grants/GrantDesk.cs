@@ -83,16 +83,28 @@ public sealed class GrantDesk
     /// The right to use a token for one query: from the cache while it serves, else from the database, renewed when needed. Refused
     /// with "reconnect" when there is no grant that stands.
     /// </summary>
-    public async ValueTask<Outcome<TokenLease>> LeaseAsync(PermittedQuery permitted, CancellationToken cancellation)
-    {
-        var connection = permitted.Connection;
-        var now = await clock.NowAsync(cancellation);
-        if (feed.IsFresh && cache.TryGet(permitted.GrantOwner, connection.Id, out var known)
-            && known.State == GrantState.Active && RenewalProtocol.Serves(GrantFacts.Of(known, connection), RenewalNeed.ToUse, now))
-        {
-            return new TokenLease(permitted, known);
-        }
+    public ValueTask<Outcome<TokenLease>> LeaseAsync(PermittedQuery permitted, CancellationToken cancellation) =>
+        TryLease(permitted, out var lease) ? new(lease) : new(LeaseSlowlyAsync(permitted, cancellation));
 
+    /// <summary>From what this node knows: the feed is heard, the clock's sample is young, and the access token serves.</summary>
+    private bool TryLease(PermittedQuery permitted, out TokenLease lease)
+    {
+        var at = time.GetTimestamp();
+        if (feed.IsFreshAt(at) && clock.TryNow(at, out var now)
+            && cache.TryGet(permitted.GrantOwner, permitted.Connection.Id, out var known) && known.Serves(now))
+        {
+            lease = new(permitted, known.Row);
+            return true;
+        }
+        lease = default;
+        return false;
+    }
+
+    private async Task<Outcome<TokenLease>> LeaseSlowlyAsync(PermittedQuery permitted, CancellationToken cancellation)
+    {
+        await clock.NowAsync(cancellation);
+        if (TryLease(permitted, out var lease))
+            return lease;
         var began = time.GetTimestamp();
         try
         {
@@ -126,7 +138,7 @@ public sealed class GrantDesk
         // After the renewal, which may have come with fewer scopes.
         if (options.Profiles(connection.Authorization)?.AllowsQueries(ready.Scopes.Split(' ')) == false)
             return GrantFacts.Reconnect(ready with { State = GrantState.Reconnect, Reason = ReconnectReason.Scope }, connection);
-        cache.Keep(ready, mark);
+        cache.Keep(new(ready, GrantFacts.Of(ready, connection)), mark);
         return new TokenLease(permitted, ready);
     }
 

@@ -28,6 +28,7 @@ public sealed class PermittedQuery
         Subject = viewer.Subject;
         Kind = viewer.Kind;
         Connection = connection;
+        GrantOwner = connection.Identity == IdentityMode.Service ? SubjectKey.Service(viewer.Subject.Key.Tenant) : viewer.Subject.Key;
         Workbook = published?.Workbook;
         WorkbookRevision = published?.Revision;
         Query = published?.Query;
@@ -75,7 +76,7 @@ public sealed class PermittedQuery
     /// Whose grant pays for it: the person's own, or the tenant's on a <c>service</c> connection. Decided by the connection alone,
     /// so a missing personal grant can never turn into the tenant's.
     /// </summary>
-    public SubjectKey GrantOwner => Connection.Identity == IdentityMode.Service ? SubjectKey.Service(Subject.Key.Tenant) : Subject.Key;
+    public SubjectKey GrantOwner { get; }
 }
 
 /// <summary>Who may run what.</summary>

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Postern.Grants.Renewal;
 using Postern.Model;
 using Postern.Store;
 
@@ -11,37 +13,37 @@ namespace Postern.Grants.Leases;
 internal sealed class LeaseCache : IChangeListener
 {
     private const int Capacity = 50_000;
-    private readonly ConcurrentDictionary<(SubjectKey, ConnectionId), GrantRow> rows = new();
-    private readonly ConcurrentDictionary<GrantId, (SubjectKey, ConnectionId)> places = new();
+    private readonly ConcurrentDictionary<Place, KnownGrant> grants = new();
+    private readonly ConcurrentDictionary<GrantId, Place> places = new();
     private long drops;
 
     /// <summary>To be read before the database is, and given back to <see cref="Keep"/>.</summary>
     public long Mark => Interlocked.Read(ref drops);
 
-    public bool TryGet(SubjectKey subject, ConnectionId connection, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out GrantRow? row) =>
-        rows.TryGetValue((subject, connection), out row);
+    public bool TryGet(SubjectKey subject, ConnectionId connection, [NotNullWhen(true)] out KnownGrant? known) =>
+        grants.TryGetValue(new(subject, connection), out known);
 
     /// <summary>Keeps what was read, unless anything was dropped since the mark: the row may be older than the drop.</summary>
-    public void Keep(GrantRow row, long mark)
+    public void Keep(KnownGrant known, long mark)
     {
         if (Interlocked.Read(ref drops) != mark)
             return;
-        if (rows.Count >= Capacity)
+        if (grants.Count >= Capacity)
             Clear();
-        var place = (row.Subject, row.Connection);
+        var place = new Place(known.Row.Subject, known.Row.Connection);
         // The row before its place: a drop that takes the place away has found the row too.
-        rows[place] = row;
-        places[row.Id] = place;
+        grants[place] = known;
+        places[known.Row.Id] = place;
         // A drop between the check and here did not find the entry; it must not stay.
         if (Interlocked.Read(ref drops) != mark)
-            Drop(row.Id);
+            Drop(known.Row.Id);
     }
 
     public void Drop(GrantId id)
     {
         Interlocked.Increment(ref drops);
         if (places.TryRemove(id, out var place))
-            rows.TryRemove(place, out _);
+            grants.TryRemove(place, out _);
     }
 
     public void OnChanges(IReadOnlyList<ChangeRow> changes)
@@ -58,7 +60,27 @@ internal sealed class LeaseCache : IChangeListener
     private void Clear()
     {
         Interlocked.Increment(ref drops);
-        rows.Clear();
+        grants.Clear();
         places.Clear();
     }
+
+    /// <summary>Whose grant, on which connection. Ids alone spread well enough; equality asks for all of it.</summary>
+    private readonly struct Place(SubjectKey subject, ConnectionId connection) : IEquatable<Place>
+    {
+        private readonly SubjectKey subject = subject;
+        private readonly ConnectionId connection = connection;
+
+        public bool Equals(Place other) => connection == other.connection && subject == other.subject;
+
+        public override bool Equals(object? obj) => obj is Place other && Equals(other);
+
+        public override int GetHashCode() => HashCode.Combine(subject.Id, connection.Value);
+    }
+}
+
+/// <summary>A grant's row with what the renewal protocol says of it, worked out once.</summary>
+internal sealed record KnownGrant(GrantRow Row, RenewalFacts Facts)
+{
+    /// <summary>Whether its access token may be used at this time.</summary>
+    public bool Serves(DateTimeOffset now) => Row.State == GrantState.Active && RenewalProtocol.Serves(Facts, RenewalNeed.ToUse, now);
 }

@@ -27,5 +27,6 @@ internal sealed class NodeIdentity(GrantOptions options, IChance chance)
 /// <summary>Whether this node hears the others: a cache that cannot be told of revocations is not used.</summary>
 internal sealed class FeedWatch(ChangeFeed feed, GrantOptions options)
 {
-    public bool IsFresh => feed.SinceLastRead < options.FeedSilence;
+    /// <param name="timestamp">Now, by the node's monotonic clock.</param>
+    public bool IsFreshAt(long timestamp) => feed.SinceLastReadAt(timestamp) < options.FeedSilence;
 }

@@ -8,16 +8,20 @@ namespace Postern.Grants.Leases;
 /// The right to use one access token for one query run, still sealed. Only the grant desk makes one, out of a
 /// <see cref="PermittedQuery"/>; only <see cref="GrantDesk.StartAsync"/> takes it further, and not without an intent event.
 /// </summary>
-public sealed class TokenLease
+public readonly struct TokenLease
 {
+    private readonly PermittedQuery? permitted;
+    private readonly GrantRow? row;
+
     internal TokenLease(PermittedQuery permitted, GrantRow row)
     {
-        Permitted = permitted;
-        Row = row;
+        this.permitted = permitted;
+        this.row = row;
     }
 
     /// <summary>What was permitted.</summary>
-    public PermittedQuery Permitted { get; }
+    /// <exception cref="InvalidOperationException">This is the default value, which gives no right to anything.</exception>
+    public PermittedQuery Permitted => permitted ?? throw None();
 
     /// <summary>The grant.</summary>
     public GrantId Grant => Row.Id;
@@ -28,5 +32,7 @@ public sealed class TokenLease
     /// <summary>The identity at the platform that the query will run as.</summary>
     public PlatformPrincipal Principal => Row.Principal;
 
-    internal GrantRow Row { get; }
+    internal GrantRow Row => row ?? throw None();
+
+    private static InvalidOperationException None() => new("The default value is no lease. Only the grant desk makes one.");
 }

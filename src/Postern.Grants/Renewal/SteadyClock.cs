@@ -15,12 +15,24 @@ internal sealed class SteadyClock(IStoreClock store, TimeProvider time)
 
     public async ValueTask<DateTimeOffset> NowAsync(CancellationToken cancellation)
     {
-        if (last is { } sample && time.GetElapsedTime(sample.Taken) is var age && age < SampleLife)
-            return sample.StoreNow + age;
         var before = time.GetTimestamp();
+        if (TryNow(before, out var known))
+            return known;
         var now = await store.NowAsync(cancellation);
         last = new Sample(now, before);
         return now;
+    }
+
+    /// <summary>The store's time at a timestamp of this node's monotonic clock, if the sample is young enough to say.</summary>
+    public bool TryNow(long timestamp, out DateTimeOffset now)
+    {
+        if (last is { } sample && time.GetElapsedTime(sample.Taken, timestamp) is var age && age < SampleLife)
+        {
+            now = sample.StoreNow + age;
+            return true;
+        }
+        now = default;
+        return false;
     }
 
     private sealed record Sample(DateTimeOffset StoreNow, long Taken);

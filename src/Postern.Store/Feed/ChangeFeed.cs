@@ -34,7 +34,12 @@ public sealed class ChangeFeed : IDisposable
     /// How long ago the last successful read began. A cache that must not serve what was revoked stops serving when this exceeds
     /// 5 seconds. <see cref="TimeSpan.MaxValue"/> before the first read.
     /// </summary>
-    public TimeSpan SinceLastRead => Volatile.Read(ref hasRead) ? time.GetElapsedTime(Volatile.Read(ref lastRead)) : TimeSpan.MaxValue;
+    public TimeSpan SinceLastRead => SinceLastReadAt(time.GetTimestamp());
+
+    /// <summary>As <see cref="SinceLastRead"/>, for a caller that has asked the monotonic clock already.</summary>
+    /// <param name="timestamp">Now, as <see cref="TimeProvider.GetTimestamp"/> said.</param>
+    public TimeSpan SinceLastReadAt(long timestamp) =>
+        Volatile.Read(ref hasRead) ? time.GetElapsedTime(Volatile.Read(ref lastRead), timestamp) : TimeSpan.MaxValue;
 
     /// <summary>Adds a listener until the result is disposed.</summary>
     public IDisposable Subscribe(IChangeListener listener)

@@ -20,15 +20,13 @@ internal sealed class TenantKeys(
     public ValueTask<Outcome<KeyLease>> ActiveAsync(TenantId tenant, CancellationToken cancellation) =>
         cache.TryGetActive(tenant, out var lease)
             ? new(lease)
-            : AcquireAsync(token => activeFlights.RunAsync(tenant, deadline => LoadActiveAsync(tenant, deadline), token), cancellation);
+            : AcquireActiveAsync(tenant, cancellation);
 
     /// <summary>The tenant's key of one version.</summary>
     public ValueTask<Outcome<KeyLease>> VersionAsync(TenantId tenant, Guid version, CancellationToken cancellation) =>
         cache.TryGet(tenant, version, out var lease)
             ? new(lease)
-            : AcquireAsync(
-                token => versionFlights.RunAsync((tenant, version), deadline => LoadVersionAsync(tenant, version, null, deadline), token),
-                cancellation);
+            : AcquireVersionAsync(tenant, version, cancellation);
 
     /// <summary>The sealing key without waiting; false when it is not in memory.</summary>
     public bool TryActive(TenantId tenant, out KeyLease lease) => cache.TryGetActive(tenant, out lease);
@@ -76,6 +74,15 @@ internal sealed class TenantKeys(
 
     /// <summary>Wipes every key.</summary>
     public void Dispose() => cache.Dispose();
+
+    // Apart from the ways to a key in memory, which would otherwise pay for these closures.
+    private ValueTask<Outcome<KeyLease>> AcquireActiveAsync(TenantId tenant, CancellationToken cancellation) =>
+        AcquireAsync(token => activeFlights.RunAsync(tenant, deadline => LoadActiveAsync(tenant, deadline), token), cancellation);
+
+    private ValueTask<Outcome<KeyLease>> AcquireVersionAsync(TenantId tenant, Guid version, CancellationToken cancellation) =>
+        AcquireAsync(
+            token => versionFlights.RunAsync((tenant, version), deadline => LoadVersionAsync(tenant, version, null, deadline), token),
+            cancellation);
 
     private async ValueTask<Outcome<KeyLease>> AcquireAsync(
         Func<CancellationToken, Task<Outcome<TenantKey>>> load, CancellationToken cancellation)

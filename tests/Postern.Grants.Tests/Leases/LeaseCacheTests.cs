@@ -1,4 +1,5 @@
 using Postern.Grants.Leases;
+using Postern.Grants.Renewal;
 using Postern.Grants.Tests.Support;
 using Postern.Model;
 using Postern.Store;
@@ -13,7 +14,7 @@ public sealed class LeaseCacheTests
     public void Keep_WhileTheSameGrantIsDropped_LeavesNothingBehind()
     {
         var cache = new LeaseCache();
-        var row = Row();
+        var known = Known();
         // A thread of its own, and a start by spinning: the moment between two writes is too short to be met by waking up.
         var (started, dropped) = (0, 0);
         var dropper = new Thread(() =>
@@ -22,7 +23,7 @@ public sealed class LeaseCacheTests
             {
                 SpinUntil(ref started, round);
                 Thread.SpinWait(round % 97);
-                cache.Drop(row.Id);
+                cache.Drop(known.Row.Id);
                 Volatile.Write(ref dropped, round);
             }
         });
@@ -33,10 +34,10 @@ public sealed class LeaseCacheTests
             var mark = cache.Mark;
             Volatile.Write(ref started, round);
             Thread.SpinWait(round % 89);
-            cache.Keep(row, mark);
+            cache.Keep(known, mark);
             SpinUntil(ref dropped, round);
             // What was read before the drop is not kept, in whatever order the two came.
-            left += cache.TryGet(row.Subject, row.Connection, out _) ? 1 : 0;
+            left += cache.TryGet(known.Row.Subject, known.Row.Connection, out _) ? 1 : 0;
         }
         dropper.Join();
 
@@ -47,13 +48,13 @@ public sealed class LeaseCacheTests
     public void Keep_OfARowReadBeforeADrop_IsRefused()
     {
         var cache = new LeaseCache();
-        var row = Row();
+        var known = Known();
         var mark = cache.Mark;
         cache.Drop(new GrantId(Guid.Empty));
 
-        cache.Keep(row, mark);
+        cache.Keep(known, mark);
 
-        Assert.False(cache.TryGet(row.Subject, row.Connection, out _));
+        Assert.False(cache.TryGet(known.Row.Subject, known.Row.Connection, out _));
     }
 
     [Fact]
@@ -61,8 +62,8 @@ public sealed class LeaseCacheTests
     {
         var cache = new LeaseCache();
         var (one, two) = (Row(), Row() with { Id = new GrantId(new Guid(2, 0, 0, new byte[8])), Connection = Rig.Grace });
-        cache.Keep(one, cache.Mark);
-        cache.Keep(two, cache.Mark);
+        cache.Keep(Known(one), cache.Mark);
+        cache.Keep(Known(two), cache.Mark);
 
         cache.OnChanges([new ChangeRow(1, ChangeKind.Grant, Rig.Acme, one.Id.ToString()), new ChangeRow(2, ChangeKind.Session, Rig.Acme, two.Id.ToString())]);
         Assert.False(cache.TryGet(one.Subject, one.Connection, out _));
@@ -102,12 +103,24 @@ public sealed class LeaseCacheTests
         Assert.Equal(ReconnectReason.Revoked, (await rig.One.LeaseAsync(Rig.Lake)).Refused(RefusalKind.ReconnectRequired).Reconnect);
     }
 
+    [Fact]
+    public void Lease_ThatNobodyGave_GivesNoRight()
+    {
+        var forged = default(TokenLease);
+
+        Assert.Throws<InvalidOperationException>(() => forged.Permitted);
+        Assert.Throws<InvalidOperationException>(() => forged.Grant);
+    }
+
     private static void SpinUntil(ref int reached, int round)
     {
         var spin = new SpinWait();
         while (Volatile.Read(ref reached) < round)
             spin.SpinOnce();
     }
+
+    private static KnownGrant Known(GrantRow? row = null) =>
+        new(row ?? Row(), new(GrantState.Active, 1, null, default, false, RenewalState.Idle, default, default));
 
     private static GrantRow Row() => new()
     {

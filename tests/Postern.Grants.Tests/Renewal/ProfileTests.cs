@@ -107,7 +107,7 @@ public sealed class ProfileTests
         var warnings = new List<string?>();
         for (var hour = 0; hour < 8; hour++)
         {
-            Assert.NotNull((await rig.One.LeaseAsync(Rig.Lake)).Value());
+            (await rig.One.LeaseAsync(Rig.Lake)).Value();
             var standing = (await rig.One.Desk.StandingAsync(Rig.Ana.Key, Rig.Lake, Rig.Cancellation))!;
             Assert.Equal((await rig.RowAsync(id)).AbsoluteEndAt, standing.EndsAt);
             warnings.Add(standing.WarningAt(rig.Now));
