@@ -73,12 +73,18 @@ group_unit() {
 # What needs a database server or fault injection; the rest of the store's suites runs with the unit tests.
 store_on_servers=("*OnPostgreSql" "*OnMariaDb" "*CrashTests" "*FaultTests")
 
+database_servers() { echo postgresql:"$(compgen -G '/usr/lib/postgresql/*/bin/postgres' | tail -n 1)" mariadb-server:/usr/sbin/mariadbd; }
+
 group_store() {
-  need_packages postgresql:"$(compgen -G '/usr/lib/postgresql/*/bin/postgres' | tail -n 1)" mariadb-server:/usr/sbin/mariadbd libfiu0:/usr/lib/fiu/fiu_posix_preload.so
+  need_packages $(database_servers) libfiu0:/usr/lib/fiu/fiu_posix_preload.so
   SUITE_SUFFIX=-servers dotnet_suite Postern.Store.Tests --filter-class "${store_on_servers[@]}"
 }
 
-group_cluster() { dotnet_suite Postern.Cluster.Tests; }
+group_cluster() {
+  build_web
+  need_packages $(database_servers)
+  dotnet_suite Postern.Cluster.Tests
+}
 
 group_browser() {
   need_packages chromium:chromium

@@ -7,7 +7,7 @@ using Postern.Cluster.Tests.Processes;
 namespace Postern.Cluster.Tests;
 
 /// <summary>
-/// Searches everything Postern wrote (both outputs of every process, every byte of the database's files, exports) for what must never
+/// Searches everything Postern wrote (both outputs of every process, everything in the database, exports) for what must never
 /// be there: tokens, client secrets, cookies, codes, handles. Opaque tokens are found by the fingerprints of the sandbox's log.
 /// </summary>
 internal static partial class Canary
@@ -27,11 +27,11 @@ internal static partial class Canary
         var leaks = new List<string>();
         foreach (var process in deployment.Processes)
             leaks.AddRange(Find(string.Join('\n', process.Lines), secrets, fingerprints, lengths).Select(leak => $"{leak} in the output of {process.Name}"));
-        foreach (var file in Directory.EnumerateFiles(deployment.DataFolder))
+        foreach (var (place, content) in await deployment.Database.ContentAsync())
         {
             // Latin-1: every byte is one character, so nothing hides behind a decoding error.
-            var text = Encoding.Latin1.GetString(await ReadSharedAsync(file));
-            leaks.AddRange(Find(text, secrets, fingerprints, lengths).Select(leak => $"{leak} in {Path.GetFileName(file)}"));
+            var text = Encoding.Latin1.GetString(content);
+            leaks.AddRange(Find(text, secrets, fingerprints, lengths).Select(leak => $"{leak} in {place}"));
         }
         Assert.Empty(leaks);
     }
@@ -75,14 +75,6 @@ internal static partial class Canary
             lengths.Add(minted.GetProperty("refresh_token").GetString()!.Length);
         }
         return lengths;
-    }
-
-    private static async Task<byte[]> ReadSharedAsync(string file)
-    {
-        await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        using var bytes = new MemoryStream();
-        await stream.CopyToAsync(bytes, Suite.Token);
-        return bytes.ToArray();
     }
 
     [GeneratedRegex("""eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*""")]

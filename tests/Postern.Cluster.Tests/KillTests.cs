@@ -1,5 +1,6 @@
 using Postern.Cluster.Tests.Actors;
 using Postern.Cluster.Tests.Processes;
+using Postern.Store;
 
 namespace Postern.Cluster.Tests;
 
@@ -46,10 +47,12 @@ public sealed class KillTests
         new(Journey.Renewal, "TokensRenewed", 5),
     ];
 
-    [Fact]
-    public async Task Kill_AtAnyStep_LeavesAGrantThatWorksOrSaysReconnect()
+    [Theory]
+    [InlineData(StoreProvider.Sqlite)]
+    [InlineData(StoreProvider.PostgreSql)]
+    public async Task Kill_AtAnyStep_LeavesAGrantThatWorksOrSaysReconnect(StoreProvider store)
     {
-        await using var deployment = await Deployment.StartAsync();
+        await using var deployment = await Deployment.StartAsync(store: store);
         using var ana = new Person(deployment, "ana");
         await ana.EmbedAndConnectAsync();
         var anas = await ana.FlightsAsync();

@@ -11,7 +11,7 @@ public sealed class MixUpTests
     [InlineData("/oauth/callback/lakehouse")]
     public async Task Answer_OfAServerWithoutIss_AtAnotherConnectionsPath_SendsNoCode(string path)
     {
-        await using var deployment = await Deployment.StartAsync(1, null, "generic");
+        await using var deployment = await Deployment.StartAsync(withoutIss: "generic");
         using var ana = new Person(deployment, "ana");
         await ana.SignInAsync();
         var consented = await ana.ConsentAsync("archive");
@@ -29,7 +29,7 @@ public sealed class MixUpTests
     [Fact]
     public async Task Connect_OfAServerWithoutIss_ComesBackToItsOwnPath_AndTheOthersToTheSharedOne()
     {
-        await using var deployment = await Deployment.StartAsync(1, null, "generic");
+        await using var deployment = await Deployment.StartAsync(withoutIss: "generic");
         using var ana = new Person(deployment, "ana");
         await ana.SignInAsync();
 

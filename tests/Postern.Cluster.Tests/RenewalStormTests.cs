@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Postern.Cluster.Tests.Actors;
 using Postern.Cluster.Tests.Processes;
+using Postern.Store;
 
 namespace Postern.Cluster.Tests;
 
@@ -10,11 +11,12 @@ public sealed class RenewalStormTests
     private const int Queries = 64;
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task Queries_AtTheMomentOfExpiry_CostOneRefreshInTheWholeCluster(int nodes)
+    [InlineData(StoreProvider.Sqlite, 1)]
+    [InlineData(StoreProvider.Sqlite, 2)]
+    [InlineData(StoreProvider.PostgreSql, 3)]
+    public async Task Queries_AtTheMomentOfExpiry_CostOneRefreshInTheWholeCluster(StoreProvider store, int nodes)
     {
-        await using var deployment = await Deployment.StartAsync(nodes);
+        await using var deployment = await Deployment.StartAsync(nodes, store: store);
         using var ana = new Person(deployment, "ana");
         using var ben = new Person(deployment, "ben");
         await ana.EmbedAndConnectAsync();

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using Postern.Cluster.Tests.Actors;
 using Postern.Cluster.Tests.Processes;
+using Postern.Store;
 
 namespace Postern.Cluster.Tests;
 
@@ -12,10 +13,13 @@ public sealed class RevocationTests
     private const string Endless = "SELECT count(*) AS pairs FROM flights a JOIN flights b ON a.origin = b.origin WHERE a.delay + b.distance > 10";
     private static readonly TimeSpan Promised = TimeSpan.FromSeconds(1);
 
-    [Fact]
-    public async Task Revoke_OnOneNode_StopsARunningQueryOnAnotherWithinASecond()
+    [Theory]
+    [InlineData(StoreProvider.Sqlite)]
+    [InlineData(StoreProvider.PostgreSql)]
+    [InlineData(StoreProvider.MySql)]
+    public async Task Revoke_OnOneNode_StopsARunningQueryOnAnotherWithinASecond(StoreProvider store)
     {
-        await using var deployment = await Deployment.StartAsync(nodes: 2);
+        await using var deployment = await Deployment.StartAsync(nodes: 2, store: store);
         using var chloe = new Person(deployment, "chloe");
         await chloe.SignInAsync();
         await chloe.ConnectAsync();

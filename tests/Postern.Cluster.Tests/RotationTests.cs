@@ -60,7 +60,7 @@ public sealed class RotationTests
         using var ana = new Person(deployment, "ana");
         await ana.EmbedAndConnectAsync();
         await ana.FlightsAsync();
-        var receipt = Path.Combine(deployment.DataFolder, "receipt.json");
+        var receipt = Path.Combine(deployment.Folder, "receipt.json");
 
         var (refused, why) = await deployment.RunAsync("vault", "shred", "--tenant", "skyline", "--confirm", "skylime");
         Assert.True(refused == 1, why);

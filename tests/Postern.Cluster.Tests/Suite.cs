@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using Postern.Cluster.Tests.Processes;
+using Postern.TestDatabases;
 
 // Each test drives several processes on a machine that may have two cores: one test at a time keeps times honest.
 [assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
+[assembly: AssemblyFixture(typeof(Servers))]
 
 namespace Postern.Cluster.Tests;
 

@@ -23,6 +23,10 @@ public sealed class MariaDb : TestDatabase, ITestDatabase
         WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()
         """;
 
+    protected override string Schema => "DATABASE()";
+
+    protected override DbCommandBuilder CommandBuilder() => new MySqlCommandBuilder();
+
     public static async Task<TestDatabase> CreateAsync() => await NewAsync();
 
     public static async Task<TestDatabase> CreateMigratedAsync() => await (await NewAsync()).MigratedAsync();

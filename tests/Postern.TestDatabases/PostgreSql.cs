@@ -20,6 +20,8 @@ public sealed class PostgreSql : TestDatabase, ITestDatabase
 
     protected override string Waiting => "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
 
+    protected override DbCommandBuilder CommandBuilder() => new NpgsqlCommandBuilder();
+
     public static async Task<TestDatabase> CreateAsync() => await CreateAsync("template0");
 
     public static async Task<TestDatabase> CreateMigratedAsync()

@@ -24,6 +24,19 @@ public sealed class Sqlite : TestDatabase, ITestDatabase
 
     public override Task HealAsync(string table) => SqlAsync("DROP TRIGGER breaks");
 
+    public override async Task<IReadOnlyList<(string Place, byte[] Content)>> ContentAsync()
+    {
+        var content = new List<(string, byte[])>();
+        foreach (var file in Directory.EnumerateFiles(folder))
+        {
+            await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var bytes = new MemoryStream();
+            await stream.CopyToAsync(bytes, TestContext.Current.CancellationToken);
+            content.Add((Path.GetFileName(file), bytes.ToArray()));
+        }
+        return content;
+    }
+
     public override ValueTask DisposeAsync()
     {
         SqliteConnection.ClearAllPools();

@@ -1,4 +1,6 @@
 using System.Data.Common;
+using System.Globalization;
+using System.Text;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 using Postern.Store;
@@ -47,8 +49,37 @@ public abstract class TestDatabase : IAsyncDisposable
         return (await connection.QueryAsync<T>(sql, parameters)).AsList();
     }
 
+    /// <summary>Everything it holds, for who searches it for what must not be there: its files, or its tables.</summary>
+    public virtual async Task<IReadOnlyList<(string Place, byte[] Content)>> ContentAsync()
+    {
+        var tables = await ListAsync<string>($"SELECT table_name FROM information_schema.tables WHERE table_schema = {Schema}");
+        using var quoting = CommandBuilder();
+        await using var connection = Connect();
+        var content = new List<(string, byte[])>();
+        foreach (var table in tables)
+        {
+            using var cells = new MemoryStream();
+            foreach (IDictionary<string, object?> row in await connection.QueryAsync($"SELECT * FROM {quoting.QuoteIdentifier(table)}"))
+            {
+                foreach (var cell in row.Values)
+                {
+                    cells.Write(cell as byte[] ?? Encoding.UTF8.GetBytes(Convert.ToString(cell, CultureInfo.InvariantCulture) ?? ""));
+                    cells.WriteByte((byte)'\n');
+                }
+            }
+            content.Add((table, cells.ToArray()));
+        }
+        return content;
+    }
+
     /// <inheritdoc/>
     public abstract ValueTask DisposeAsync();
+
+    /// <summary>How its tables' schema is called, in SQL.</summary>
+    protected virtual string Schema => "current_schema()";
+
+    /// <summary>What writes a table's name as it is.</summary>
+    protected virtual DbCommandBuilder CommandBuilder() => throw new NotSupportedException("Its content is read from its files.");
 
     /// <summary>How many of its transactions wait for a lock of another one; null where it has one writer at a time.</summary>
     protected virtual string? Waiting => null;

@@ -1,8 +1,10 @@
+using System.Data.Common;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.Data.Sqlite;
+using Postern.Store;
+using Postern.TestDatabases;
 
 namespace Postern.Cluster.Tests.Processes;
 
@@ -21,8 +23,9 @@ internal sealed class Deployment : IAsyncDisposable
     private readonly List<int> ports;
     private readonly int sandboxPort;
 
-    private Deployment(int nodes)
+    private Deployment(int nodes, TestDatabase database)
     {
+        Database = database;
         var free = FreePorts(nodes + 2);
         sandboxPort = free[0];
         HostOrigin = $"http://127.0.0.1:{free[1]}";
@@ -47,24 +50,32 @@ internal sealed class Deployment : IAsyncDisposable
     /// <summary>The configuration file of every node.</summary>
     public string ConfigFile => Path.Combine(folder, "postern.json");
 
-    /// <summary>The folder of the database.</summary>
-    public string DataFolder => Path.Combine(folder, "data");
+    /// <summary>The database of every node.</summary>
+    public TestDatabase Database { get; }
+
+    /// <summary>A folder of the deployment, for files of a test.</summary>
+    public string Folder => folder;
 
     /// <summary>Every process that ever ran here, dead ones too.</summary>
     public IReadOnlyList<ChildProcess> Processes => all;
 
-    private string DatabaseFile => Path.Combine(DataFolder, "postern.db");
-
     /// <summary>Starts the sandbox and as many nodes as asked for.</summary>
     /// <param name="nodes">How many nodes start; their names are <c>node-0</c>, <c>node-1</c>, ….</param>
     /// <param name="change">Changes the configuration before anything starts.</param>
+    /// <param name="store">On which kind of database; <see cref="StoreProvider.MySql"/> is MariaDB here.</param>
     /// <param name="withoutIss">Issuers of the sandbox that do not send <c>iss</c>.</param>
-    public static async Task<Deployment> StartAsync(int nodes = 1, Action<JsonNode>? change = null, params string[] withoutIss)
+    public static async Task<Deployment> StartAsync(
+        int nodes = 1, Action<JsonNode>? change = null, StoreProvider store = StoreProvider.Sqlite, params string[] withoutIss)
     {
-        var deployment = new Deployment(Math.Max(nodes, 1));
+        // Empty, as a new deployment finds it: its first node makes the tables.
+        var deployment = new Deployment(Math.Max(nodes, 1), await (store switch
+        {
+            StoreProvider.PostgreSql => PostgreSql.CreateAsync(),
+            StoreProvider.MySql => MariaDb.CreateAsync(),
+            _ => Sqlite.CreateAsync(),
+        }));
         try
         {
-            Directory.CreateDirectory(deployment.DataFolder);
             deployment.WriteConfig(change);
             await deployment.StartSandboxAsync(withoutIss);
             for (var index = 0; index < nodes; index++)
@@ -117,7 +128,11 @@ internal sealed class Deployment : IAsyncDisposable
             .Replace("http://127.0.0.1:7320", HostOrigin, StringComparison.Ordinal);
         var config = JsonNode.Parse(text)!;
         var postern = config["Postern"]!;
-        postern["Store"]!["ConnectionString"] = "Data Source=" + DatabaseFile;
+        postern["Store"] = new JsonObject
+        {
+            ["Provider"] = Database.Options.Provider.ToString().ToLowerInvariant(),
+            ["ConnectionString"] = Database.Options.ConnectionString,
+        };
         postern["KeyStore"]!["Directory"] = Path.Combine(folder, "keys");
         var tenant = postern["Tenants"]!["skyline"]!;
         tenant["Workbooks"] = new JsonArray(Checkout.Path("samples/workbooks"));
@@ -180,9 +195,19 @@ internal sealed class Deployment : IAsyncDisposable
     {
         foreach (var process in all)
             process.Dispose();
+        KeepOutputs();
         Sandbox.Dispose();
-        await Task.Yield();
+        await Database.DisposeAsync();
         Directory.Delete(folder, recursive: true);
+    }
+
+    // For whoever asks afterwards why a test failed.
+    private void KeepOutputs()
+    {
+        var test = string.Concat((TestContext.Current.TestCase?.TestCaseDisplayName ?? "unknown").Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));
+        var place = Directory.CreateDirectory(Checkout.Path($"artifacts/test-logs/cluster/{test}")).FullName;
+        foreach (var (index, process) in all.Index())
+            File.WriteAllLines(Path.Combine(place, $"{index:00}-{process.Name.Replace(' ', '-')}.log"), process.Lines);
     }
 
     private async Task StartSandboxAsync(string[] withoutIss)
@@ -218,20 +243,24 @@ internal sealed class Deployment : IAsyncDisposable
         return process;
     }
 
-    private SqliteConnection Open()
+    private DbConnection Open()
     {
-        var connection = new SqliteConnection($"Data Source={DatabaseFile};Pooling=False;Default Timeout=10");
+        var connection = Database.Connect();
         connection.Open();
         return connection;
     }
 
 #pragma warning disable CA2100 // The SQL is the test's own.
-    private static SqliteCommand Command(SqliteConnection connection, string sql, (string Name, object Value)[] parameters)
+    private static DbCommand Command(DbConnection connection, string sql, (string Name, object Value)[] parameters)
     {
         var command = connection.CreateCommand();
         command.CommandText = sql;
         foreach (var (name, value) in parameters)
-            command.Parameters.AddWithValue(name, value);
+        {
+            var parameter = command.CreateParameter();
+            (parameter.ParameterName, parameter.Value) = (name, value);
+            command.Parameters.Add(parameter);
+        }
         return command;
     }
 #pragma warning restore CA2100
