@@ -24,7 +24,7 @@ internal sealed class Rig : IAsyncDisposable
     public static readonly ConnectionId Steady = ConnectionId.Parse("steady");
     public static readonly ConnectionId Service = ConnectionId.Parse("service");
 
-    private readonly string folder = Directory.CreateTempSubdirectory("postern-grants-").FullName;
+    private readonly string folder = NewFolder();
     private readonly List<TestNode> nodes = [];
     private readonly List<Events> told = [];
 
@@ -144,14 +144,15 @@ internal sealed class Rig : IAsyncDisposable
         }
     }
 
-    /// <summary>An active grant with a first pair of the authorization server, an hour long.</summary>
+    /// <summary>An active grant with a first pair of the authorization server, an hour long unless that says otherwise.</summary>
     public async Task<(GrantId Id, Family Family)> GrantAsync(ConnectionId connectionId, Subject? subject = null, Authority? at = null, DateTimeOffset? absoluteEnd = null)
     {
         var connection = await One.ConnectionAsync(connectionId);
         var family = (at ?? Authority).NewFamily(connection.Identity == IdentityMode.Service ? RefreshRotation.None : Profile(connection.Authorization.Profile)!.Rotation);
         var id = new GrantId(One.Get<IChance>().NewId());
         var owner = (subject ?? Ana).Key;
-        using var tokens = new TokenSet(SecretBytes.FromText(family.Access), SecretBytes.FromText(family.Refresh), TimeSpan.FromHours(1), ["sql"], null);
+        TimeSpan? life = (at ?? Authority).ExpiresIn is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
+        using var tokens = new TokenSet(SecretBytes.FromText(family.Access), SecretBytes.FromText(family.Refresh), life, ["sql"], null);
         var pair = await One.Get<TokenSealer>().SealAsync(id, owner, connection, 1, tokens, tokens.Refresh, absoluteEnd);
         var inserted = await One.Store.CommitAsync(
             [GrantChanges.InsertActive(await One.Get<RowMacs>().SignAsync(new NewGrant
@@ -222,6 +223,17 @@ internal sealed class Rig : IAsyncDisposable
         var node = new TestNode(this, "restored", BuildServices("restored", copy));
         nodes.Add(node);
         return node;
+    }
+
+    // In memory where the system has a place for that: what a disk keeps is the business of the store's own tests, and thousands of
+    // renewals wait for thousands of synchronisations.
+    private static string NewFolder()
+    {
+        const string Memory = "/dev/shm";
+        if (!OperatingSystem.IsLinux() || !Directory.Exists(Memory))
+            return Directory.CreateTempSubdirectory("postern-grants-").FullName;
+        var folder = Path.Combine(Memory, "postern-grants-" + Guid.NewGuid().ToString("N"));
+        return Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
     }
 
     private string File => Path.Combine(folder, "store", "postern.db");
