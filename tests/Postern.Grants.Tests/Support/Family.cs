@@ -28,6 +28,9 @@ internal sealed class Family
     /// <summary>The person's session at the server ends then, whatever is renewed; null: never.</summary>
     public DateTimeOffset? EndsAt { get; set; }
 
+    /// <summary>How long after a redemption the same token may come once more, where there is grace.</summary>
+    public TimeSpan Grace { get; set; } = TimeSpan.FromMinutes(5);
+
     public int Redemptions => redeemed.Values.Sum();
 
     /// <summary>How often the most redeemed refresh token was redeemed.</summary>
@@ -39,7 +42,8 @@ internal sealed class Family
     {
         if (Reused || clock.GetUtcNow() >= EndsAt)
             return false;
-        var graced = Rotation == RefreshRotation.RotatingWithGrace && !graceUsed && token == $"refresh-{number}-{refreshes - 1}";
+        var graced = Rotation == RefreshRotation.RotatingWithGrace && !graceUsed
+            && clock.GetUtcNow() <= issued[Access] + Grace && token == $"refresh-{number}-{refreshes - 1}";
         if (token != Refresh && !graced)
         {
             Reused = true;
