@@ -2,6 +2,7 @@ using Postern.Grants.Leases;
 using Postern.Grants.Renewal;
 using Postern.Grants.Tests.Support;
 using Postern.Model;
+using Postern.Store;
 
 namespace Postern.Grants.Tests.Lifecycle;
 
@@ -38,6 +39,37 @@ internal static class Crowd
     /// <summary>One turn of the background on each node, at the same time.</summary>
     public static Task BackgroundAsync(this Rig rig, params IEnumerable<TestNode> nodes) =>
         rig.PumpAsync(ForEachAsync(nodes, node => node.Get<BackgroundRenewer>().RenewAsync(Rig.Cancellation)));
+
+    /// <summary>The most that fell into any minute.</summary>
+    public static int MostInAMinute(this IEnumerable<DateTimeOffset> moments)
+    {
+        var (window, most) = (new Queue<DateTimeOffset>(), 0);
+        foreach (var at in moments.Order())
+        {
+            window.Enqueue(at);
+            while (window.Peek() <= at.AddMinutes(-1))
+                window.Dequeue();
+            most = Math.Max(most, window.Count);
+        }
+        return most;
+    }
+
+    /// <summary>Says in the database that a node lives, as its host's start would.</summary>
+    public static Task JoinAsync(this TestNode node) => node.Store.CommitAsync(
+        NodeChanges.Join(node.Name, node.Get<NodeIdentity>().Boot), new AuditEvent(EventKind.NodeStarted, Rig.Acme), null, Rig.Cancellation);
+
+    /// <summary>The housekeeping and the background of each node at once, then on to the next second.</summary>
+    public static async Task SecondAsync(this Rig rig, params IEnumerable<TestNode> nodes)
+    {
+        var next = rig.Now.AddSeconds(1);
+        await rig.PumpAsync(ForEachAsync(nodes, async node =>
+        {
+            await node.Get<Housekeeper>().TurnAsync(Rig.Cancellation);
+            await node.Get<BackgroundRenewer>().RenewAsync(Rig.Cancellation);
+        }));
+        if (next > rig.Now)
+            rig.Clock.Advance(next - rig.Now);
+    }
 
     public static async Task<bool> ForEachAsync<T>(IEnumerable<T> all, Func<T, Task> work)
     {

@@ -36,6 +36,9 @@ internal sealed class Family
     /// <summary>How often the most redeemed refresh token was redeemed.</summary>
     public int MostOfOneToken => redeemed.Values.DefaultIfEmpty().Max();
 
+    /// <summary>When each access token was issued, the first one included.</summary>
+    public IReadOnlyList<DateTimeOffset> IssuedAt => [.. issued.Values];
+
     public bool Reused { get; private set; }
 
     public bool TryRedeem(string token)
