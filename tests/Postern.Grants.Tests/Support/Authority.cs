@@ -14,6 +14,10 @@ namespace Postern.Grants.Tests.Support;
 /// </summary>
 internal sealed class Authority : IAsyncDisposable
 {
+    // Below those that the system gives to whoever asks for any: nobody takes the place of a server that is down.
+    private const int FirstPort = 20_000;
+    private const int LastPort = 32_000;
+
     private readonly TimeProvider clock;
     private readonly Lock gate = new();
     private readonly List<Family> families = [];
@@ -27,6 +31,9 @@ internal sealed class Authority : IAsyncDisposable
     private Authority(TimeProvider clock) => this.clock = clock;
 
     public string Issuer { get; private set; } = "";
+
+    /// <summary>What becomes of every request, of whatever kind, while it is not null.</summary>
+    public Fault? Weather { get; set; }
 
     /// <summary>What to do with a request that nothing was scripted for, by its refresh token; null: answer it.</summary>
     public Func<string, Fault?> Decide { get; set; } = _ => null;
@@ -58,7 +65,8 @@ internal sealed class Authority : IAsyncDisposable
     public static async Task<Authority> StartAsync(TimeProvider? clock = null)
     {
         var authority = new Authority(clock ?? TimeProvider.System);
-        await authority.ListenAsync(port: 0);
+        while (authority.app is null)
+            await authority.TryListenAsync(Random.Shared.Next(FirstPort, LastPort));
         authority.Issuer = authority.app!.Urls.Single() + "/as";
         return authority;
     }
@@ -79,7 +87,7 @@ internal sealed class Authority : IAsyncDisposable
     public async Task ComeBackAsync()
     {
         if (app is null)
-            await ListenAsync(new Uri(Issuer).Port);
+            Assert.True(await TryListenAsync(new Uri(Issuer).Port), "its port was taken");
     }
 
     /// <summary>A person consented elsewhere: the first pair of a new family.</summary>
@@ -119,16 +127,41 @@ internal sealed class Authority : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await GoDownAsync();
 
-    private async Task ListenAsync(int port)
+    private async Task<bool> TryListenAsync(int port)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, port));
-        app = builder.Build();
-        app.MapGet("/.well-known/oauth-authorization-server/as", MetadataAsync);
-        app.MapPost("/as/token", TokenAsync);
-        app.MapPost("/as/revoke", RevokeAsync);
-        await app.StartAsync();
+        var listening = builder.Build();
+        listening.Use((context, next) => Weather is { } weather ? FailAsync(context, weather) : next());
+        listening.MapGet("/.well-known/oauth-authorization-server/as", MetadataAsync);
+        listening.MapPost("/as/token", TokenAsync);
+        listening.MapPost("/as/revoke", RevokeAsync);
+        try
+        {
+            await listening.StartAsync();
+        }
+        catch (IOException)
+        {
+            await listening.DisposeAsync();
+            return false;
+        }
+        app = listening;
+        return true;
+    }
+
+    private static async Task FailAsync(HttpContext context, Fault fault)
+    {
+        if (fault.Hang)
+        {
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            return;
+        }
+        if (fault.RetryAfter is { } seconds)
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        context.Response.StatusCode = fault.Status;
+        context.Response.ContentType = fault.Type;
+        await context.Response.WriteAsync(fault.Body);
     }
 
     private Task MetadataAsync(HttpContext context)
@@ -144,18 +177,9 @@ internal sealed class Authority : IAsyncDisposable
         var form = await context.Request.ReadFormAsync();
         requests.Enqueue(clock.GetUtcNow());
         var fault = faults.TryDequeue(out var scripted) ? scripted : Decide(form["refresh_token"].ToString()) ?? new Fault();
-        if (fault.Hang)
+        if (fault.Hang || fault.Status != 0)
         {
-            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
-            return;
-        }
-        if (fault.RetryAfter is { } seconds)
-            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        if (fault.Status != 0)
-        {
-            context.Response.StatusCode = fault.Status;
-            context.Response.ContentType = fault.Type;
-            await context.Response.WriteAsync(fault.Body);
+            await FailAsync(context, fault);
             return;
         }
 
