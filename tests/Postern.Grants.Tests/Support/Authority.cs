@@ -59,6 +59,12 @@ internal sealed class Authority : IAsyncDisposable
 
     public bool HasRevocation { get; set; } = true;
 
+    /// <summary>What becomes of refresh tokens that are issued for a code.</summary>
+    public RefreshRotation Consents { get; set; } = RefreshRotation.SingleUse;
+
+    /// <summary>The family of the latest consent.</summary>
+    public Family Latest => families[^1];
+
     /// <summary>Whether its metadata announces <c>iss</c> (RFC 9207).</summary>
     public bool SendsIss { get; set; }
 
@@ -186,7 +192,7 @@ internal sealed class Authority : IAsyncDisposable
         var answer = form["grant_type"].ToString() switch
         {
             "refresh_token" => Refresh(form["refresh_token"].ToString()),
-            "authorization_code" => Pair(NewFamily(RefreshRotation.SingleUse), withRefresh: true),
+            "authorization_code" => Pair(NewFamily(Consents), withRefresh: true),
             "client_credentials" => $$"""{"access_token":"service-{{Interlocked.Increment(ref issued)}}","token_type":"Bearer"{{Expiry}}}""",
             _ => null,
         };
