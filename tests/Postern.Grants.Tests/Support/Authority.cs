@@ -24,6 +24,7 @@ internal sealed class Authority : IAsyncDisposable
     private readonly ConcurrentQueue<Fault> faults = new();
     private readonly ConcurrentQueue<int> revocationFaults = new();
     private readonly ConcurrentQueue<string> revoked = new();
+    private readonly ConcurrentQueue<DateTimeOffset> revocations = new();
     private readonly ConcurrentQueue<DateTimeOffset> requests = new();
     private int issued;
     private WebApplication? app;
@@ -51,6 +52,9 @@ internal sealed class Authority : IAsyncDisposable
     public int Reuses => families.Count(family => family.Reused);
 
     public IReadOnlyList<string> Revoked => [.. revoked];
+
+    /// <summary>When each request at the revocation endpoint came.</summary>
+    public IReadOnlyList<DateTimeOffset> RevokedAt => [.. revocations];
 
     /// <summary>Null: it does not say.</summary>
     public int? ExpiresIn { get; set; } = 3600;
@@ -227,6 +231,7 @@ internal sealed class Authority : IAsyncDisposable
     private async Task RevokeAsync(HttpContext context)
     {
         var form = await context.Request.ReadFormAsync();
+        revocations.Enqueue(clock.GetUtcNow());
         if (revocationFaults.TryDequeue(out var status))
         {
             context.Response.StatusCode = status;
