@@ -19,7 +19,7 @@ public enum StoreTime
     /// <summary>The database's: all nodes agree, however wrong their own clocks are.</summary>
     Database,
 
-    /// <summary>The injected <see cref="TimeProvider"/>'s, bound as a parameter; for tests that turn the clock.</summary>
+    /// <summary><see cref="StoreOptions.BoundClock"/>'s, bound as a parameter; for tests that turn the clock.</summary>
     Bound,
 }
 
@@ -61,6 +61,12 @@ public sealed record StoreOptions
 
     /// <value>The clock; the database's.</value>
     public StoreTime Time { get; init; } = StoreTime.Database;
+
+    /// <value>
+    /// The clock of <see cref="StoreTime.Bound"/>; null, the injected <see cref="TimeProvider"/>. With it a test gives each node a clock
+    /// of its own and all of them one database clock.
+    /// </value>
+    public TimeProvider? BoundClock { get; init; }
 
     /// <value>Commits that may wait for SQLite's writer before callers have to wait too; 4,096.</value>
     public int QueueLength { get; init; } = 4096;

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using Postern.Grants.Renewal;
 using Postern.Model;
@@ -23,6 +24,7 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
     private readonly SemaphoreSlim opening = new(1, 1);
     private readonly List<Bearer> opened = [];
     private GrantRow row;
+    private DateTimeOffset? used;
     private int finished;
     private bool disposed;
 
@@ -136,7 +138,9 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
         try
         {
             ObjectDisposedException.ThrowIf(disposed, this);
-            if (!RenewalProtocol.Serves(GrantFacts.Of(row, connection), need, await clock.NowAsync(cancellation)))
+            var now = await clock.NowAsync(cancellation);
+            await NoteUseAsync(now, cancellation);
+            if (!RenewalProtocol.Serves(GrantFacts.Of(row, connection), need, now))
             {
                 var renewed = await renewer.EnsureAsync(Run.Subject.Tenant, Run.Grant, need, cancellation);
                 if (!renewed.TryGet(out var current, out var why))
@@ -148,6 +152,23 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
         finally
         {
             opening.Release();
+        }
+    }
+
+    /// <summary>A statement that runs for hours is a use all the time: without this the background would give its grant up after one.</summary>
+    private async ValueTask NoteUseAsync(DateTimeOffset now, CancellationToken cancellation)
+    {
+        used ??= now;
+        if (now - used < connection.Lifetimes.KeepFreshAfterUse / 4)
+            return;
+        used = now;
+        try
+        {
+            await store.UpkeepAsync(GrantChanges.TouchUsed(Run.Subject.Tenant, Run.Grant), cancellation);
+        }
+        catch (DbException)
+        {
+            // A store that takes no writes now does not stop a statement whose token serves.
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed class GrantMetrics : IEventListener, IDisposable
         renewals = Meter.CreateCounter<long>("postern.renewals", "{renewal}", "Renewals by outcome.");
         avoided = Meter.CreateCounter<long>("postern.renewals.avoided", "{query}", "Queries that were served by a renewal that somebody else had begun.");
         late = Meter.CreateCounter<long>("postern.renewals.late", "{renewal}", "Renewals of a grant in use that began when its token served no more, so that queries waited.");
-        duplicated = Meter.CreateCounter<long>("postern.renewals.duplicated", "{renewal}", "Pairs that came for a generation which another renewal had replaced already. Must stay 0.");
+        duplicated = Meter.CreateCounter<long>("postern.renewals.duplicated", "{renewal}", "Pairs of a rotating server that came for a generation which another renewal had replaced already: one refresh token was sent twice. Must stay 0.");
         revocations = Meter.CreateCounter<long>("postern.revocations", "{revocation}", "Revocations at providers by outcome.");
         wait = Meter.CreateHistogram<double>("postern.lease.wait", "s", "How long queries waited for a grant's token that was not in the node's cache.");
     }

@@ -12,6 +12,9 @@ internal sealed class Passage(IssuerGate gate, int requests, bool probe) : IDisp
     private bool probe = probe;
     private int left = requests;
 
+    /// <summary>True for the one request that finds out whether a server that failed answers again.</summary>
+    public bool IsProbe => probe;
+
     /// <summary>The answer of a token endpoint. Any answer in the protocol's own words shows that the server is there.</summary>
     public void Heard(TokenAnswer answer)
     {

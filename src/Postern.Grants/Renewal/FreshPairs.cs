@@ -72,6 +72,7 @@ internal sealed class FreshPairs(
             Access = pair.Access,
             Refresh = pair.Refresh,
             IsRefreshNew = tokens.Refresh is not null,
+            Rotates = GrantFacts.Rotation(connection, options) != RefreshRotation.None,
             AccessExpiresAt = pair.AccessExpiresAt,
             RenewalDueAt = pair.RenewalDueAt,
             Scopes = scopes,
@@ -90,7 +91,9 @@ internal sealed class FreshPairs(
         var late = Event(EventKind.RenewalAbandoned, pair) with { Code = "late-answer" };
         if (ToldFrom(now, pair) is not { } notBefore)
         {
-            metrics.Duplicated();
+            // Where nothing is spent, two answers to one token are two answers and no more.
+            if (pair.Rotates)
+                metrics.Duplicated();
             await store.CommitAsync([], late);
             return;
         }

@@ -10,7 +10,8 @@ namespace Postern.Grants.Renewal;
 /// <summary>
 /// One attempt to renew a grant, written with the crash after each step in mind:
 /// <list type="number">
-/// <item>the server's gate (cap and circuit) and its metadata, so that the claim is short</item>
+/// <item>the server's gate (cap and circuit) and its metadata, so that the claim is short; a server that failed is asked for the metadata
+/// anew before it gets a token</item>
 /// <item>claim (a crash here: the claim expires, nothing was sent)</item>
 /// <item>open the refresh token</item>
 /// <item>monotonic deadline, then mark sending (a crash from here on: uncertain, by profile)</item>
@@ -33,6 +34,12 @@ internal sealed class RenewalAttempt(
         if (!entered.TryGet(out var passage, out var held))
             return held;
         using var passing = passage;
+        if (passage.IsProbe && Rotates(connection) && await oauth.Metadata.SilenceAsync(connection.Authorization, CancellationToken.None) is { } silence)
+        {
+            // A refresh token that can be spent is too good to find out with whether its server answers again.
+            passage.Heard(silence);
+            return silence;
+        }
         var known = await oauth.Metadata.GetAsync(connection.Authorization, CancellationToken.None);
 
         // 2

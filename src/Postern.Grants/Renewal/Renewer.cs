@@ -66,7 +66,7 @@ internal sealed class Renewer(
 
             var now = await clock.NowAsync(cancellation);
             bool moved;
-            var facts = GrantFacts.Of(row, connection, GrantFacts.TakeOverWithin(connection, options));
+            var facts = GrantFacts.Of(row, connection, GrantFacts.TakeOverWithin(connection, options) - Behind(now));
             switch (RenewalProtocol.Next(facts, need, GrantFacts.Rotation(connection, options), now))
             {
                 case RenewalStep.UseCurrent:
@@ -117,6 +117,12 @@ internal sealed class Renewer(
             look = look * 2 > LongestLook ? LongestLook : look * 2;
         }
     }
+
+    /// <summary>
+    /// How far the store's clock is behind this node's. A clock that was set back would have a grace period last that ended long ago; what
+    /// is sent again must be within it by both clocks.
+    /// </summary>
+    private TimeSpan Behind(DateTimeOffset now) => time.GetUtcNow() is var here && here > now ? here - now : TimeSpan.Zero;
 
     /// <summary>A renewal ahead of time that would kill the token of a statement under way, on any node, waits for it, within a bound.</summary>
     private async ValueTask<bool> WaitsForRunsAsync(

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using Postern.Vault;
 
 namespace Postern.Grants.Spooling;
 
@@ -9,8 +10,8 @@ namespace Postern.Grants.Spooling;
 //   file        {grant}-{generation}.json, mode 0600, at most GrantOptions.SpoolFiles of them, 64 KiB each
 //   content     tokens as records of the vault, bound to grant, subject, connection, generation and digest: no use without the key store
 //   life        written when the store refuses a renewed pair, removed when the store has taken it, or was told why not
-// Written to a temporary name, flushed and renamed, so that a file is whole or not there. The name is not flushed: what is lost by a
-// power failure in the same second is handled as a lost answer.
+// Written to a temporary name, flushed, renamed, and the directory flushed: a file is whole or not there, and what TryWrite said is kept
+// survives a power failure. A removal is not flushed: to settle a pair twice does no harm.
 
 /// <summary>Where renewed pairs wait while the store takes no writes, so that they outlive this process.</summary>
 internal sealed partial class PairSpool(GrantOptions options, ILogger<PairSpool> log)
@@ -57,6 +58,7 @@ internal sealed partial class PairSpool(GrantOptions options, ILogger<PairSpool>
                 stream.Flush(flushToDisk: true);
             }
             File.Move(unfinished, file, overwrite: true);
+            DurableDirectory.Flush(directory);
             Kept(log, pair.Grant, pair.Generation);
             return true;
         }

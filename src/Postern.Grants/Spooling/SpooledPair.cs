@@ -33,6 +33,9 @@ internal sealed record SpooledPair
     /// <summary>Whether the refresh token is a new one, which nobody else holds.</summary>
     public required bool IsRefreshNew { get; init; }
 
+    /// <summary>Whether its server spends a refresh token by exchanging it, so that two pairs of one generation mean that one token was sent twice.</summary>
+    public bool Rotates { get; init; }
+
     public required DateTimeOffset AccessExpiresAt { get; init; }
 
     public DateTimeOffset? RenewalDueAt { get; init; }

@@ -40,6 +40,18 @@ public sealed class MetadataSource
             $"{reach}|{settings.Issuer}", c => FetchAsync(issuer, settings, reach, c), refetch: false, cancellation);
     }
 
+    /// <summary>
+    /// Whether the server answers at this moment: its metadata is asked for past the cache, which costs nobody anything. Null when it
+    /// does, else the refusal <c>metadata-unavailable</c>.
+    /// </summary>
+    public async Task<Refusal?> SilenceAsync(AuthorizationSettings settings, CancellationToken cancellation)
+    {
+        if (!Endpoints.TryIssuer(settings, out var issuer))
+            return null;
+        var asked = await FetchAsync(issuer, settings, OutboundReach.Of(settings), cancellation);
+        return asked.Refusal is { Code: "metadata-unavailable" } silence ? silence : null;
+    }
+
     private async Task<Outcome<ServerMetadata>> FetchAsync(
         Uri issuer, AuthorizationSettings settings, OutboundReach reach, CancellationToken cancellation)
     {

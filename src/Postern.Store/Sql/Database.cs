@@ -8,20 +8,22 @@ namespace Postern.Store;
 /// <summary>Runs statements: binds the clock, maps rows. Reads take a connection of their own; writes go through the writer.</summary>
 internal sealed class Database(SqlDialect dialect, StoreOptions options, TimeProvider time) : IStoreClock
 {
+    private readonly TimeProvider bound = options.BoundClock ?? time;
+
     public SqlDialect Dialect => dialect;
 
     /// <summary>A command in the database's own words, with <c>{now}</c> bound to the clock that the options name.</summary>
     public CommandDefinition Bind(string sql, object? parameters, DbTransaction? transaction, CancellationToken cancellation)
     {
-        var bound = parameters;
+        var values = parameters;
         sql = dialect.Translate(sql);
         if (sql.Contains("{now}", StringComparison.Ordinal))
         {
             if (options.Time == StoreTime.Bound)
             {
                 var withNow = new DynamicParameters(parameters);
-                withNow.Add("now", time.GetUtcNow().ToUnixTimeMilliseconds());
-                bound = withNow;
+                withNow.Add("now", bound.GetUtcNow().ToUnixTimeMilliseconds());
+                values = withNow;
                 sql = sql.Replace("{now}", "@now", StringComparison.Ordinal);
             }
             else
@@ -29,7 +31,7 @@ internal sealed class Database(SqlDialect dialect, StoreOptions options, TimePro
                 sql = sql.Replace("{now}", dialect.Now, StringComparison.Ordinal);
             }
         }
-        return new CommandDefinition(sql, bound, transaction, cancellationToken: cancellation);
+        return new CommandDefinition(sql, values, transaction, cancellationToken: cancellation);
     }
 
     public async Task<IReadOnlyList<T>> ListAsync<T>(string sql, object? parameters, Func<Columns, T> read, CancellationToken cancellation)
@@ -65,7 +67,7 @@ internal sealed class Database(SqlDialect dialect, StoreOptions options, TimePro
     public async ValueTask<DateTimeOffset> NowAsync(CancellationToken cancellation)
     {
         if (options.Time == StoreTime.Bound)
-            return DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
+            return DateTimeOffset.FromUnixTimeMilliseconds(bound.GetUtcNow().ToUnixTimeMilliseconds());
         await using var connection = await dialect.OpenAsync(cancellation);
         return await NowAsync(connection, null, cancellation);
     }

@@ -37,7 +37,7 @@ internal sealed class KeyringFile(string directory, IChance chance, KeyringSeale
         if (System.IO.Path.Exists(directory))
             return;
         Directory.CreateDirectory(directory, PrivateFiles.DirectoryMode);
-        PrivateFiles.FlushDirectory(System.IO.Path.GetDirectoryName(directory)!);
+        DurableDirectory.Flush(System.IO.Path.GetDirectoryName(directory)!);
     }
 
     /// <summary>Checks and reads.</summary>
@@ -178,7 +178,7 @@ internal sealed class KeyringFile(string directory, IChance chance, KeyringSeale
                 return false;
             }
             after?.Invoke(KeyringStep.Published);
-            PrivateFiles.FlushDirectory(directory);
+            DurableDirectory.Flush(directory);
             after?.Invoke(KeyringStep.Durable);
             return true;
         }

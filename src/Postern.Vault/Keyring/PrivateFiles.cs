@@ -5,8 +5,8 @@ using System.Runtime.Versioning;
 namespace Postern.Vault;
 
 /// <summary>
-/// What the class library does not offer for a file that only this process may see: its owner, a flush of a directory, and the
-/// real place of a path.
+/// What the class library does not offer for a file that only this process may see: its owner, and the real place
+/// of a path.
 /// </summary>
 [UnsupportedOSPlatform("windows")]
 internal static partial class PrivateFiles
@@ -49,24 +49,6 @@ internal static partial class PrivateFiles
             throw new KeyringException(
                 KeyringProblem.OtherOwner,
                 $"The {what} {path} belongs to another user than this process. Run: chown {GetEffectiveUserId()} '{path}'");
-    }
-
-    /// <summary>Makes the entries of a directory durable.</summary>
-    /// <exception cref="IOException">The system refused.</exception>
-    public static void FlushDirectory(string path)
-    {
-        var descriptor = Open(path, 0);
-        if (descriptor < 0)
-            throw new IOException($"Could not open the directory {path}: {Marshal.GetLastPInvokeErrorMessage()}");
-        try
-        {
-            if (Flush(descriptor) != 0)
-                throw new IOException($"Could not flush the directory {path}: {Marshal.GetLastPInvokeErrorMessage()}");
-        }
-        finally
-        {
-            _ = Close(descriptor);
-        }
     }
 
     /// <summary>True when <paramref name="path"/> is <paramref name="folder"/> or lies in it, symbolic links resolved in both.</summary>
@@ -121,18 +103,6 @@ internal static partial class PrivateFiles
     }
 
     private static string Octal(UnixFileMode mode) => Convert.ToString((int)mode, 8).PadLeft(4, '0');
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Open(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Flush(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Close(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -145,5 +145,5 @@ public sealed class ShreddingTests
     }
 
     private static Task<ShredOutcome> ShredAsync(Rig rig, TimeSpan? wait = null, bool abandon = false) => rig.PumpSecondsAsync(
-        rig.One.Get<TenantShredder>().RunAsync(Rig.Acme, "operator:test", wait ?? TimeSpan.FromSeconds(30), abandon, Rig.Cancellation));
+        rig.One.Get<TenantShredder>().RunAsync(Rig.Acme, "operator:test", wait ?? TimeSpan.FromMinutes(10), abandon, Rig.Cancellation));
 }

@@ -49,12 +49,14 @@ public sealed class MetricsTests
         Assert.Equal(new GrantHealth(RestingServers: 1, SpooledPairs: 0), rig.One.Desk.Health);
     }
 
-    [Fact]
-    public async Task SecondPairOfOneGeneration_IsCountedAsDuplicated()
+    [Theory]
+    [InlineData("grace", 1)]
+    [InlineData("steady", 0)]
+    public async Task SecondPairOfOneGeneration_IsCountedAsDuplicatedWhereTheServerSpendsTokensAndNowhereElse(string connection, int duplicated)
     {
         await using var rig = await Rig.StartAsync(NotLong);
         using var metrics = new Listening(rig.One.Get<GrantMetrics>().Meter);
-        var (id, _) = await rig.GrantAsync(Rig.Grace);
+        var (id, family) = await rig.GrantAsync(ConnectionId.Parse(connection));
         rig.Clock.Advance(TimeSpan.FromMinutes(61));
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var hold = new TaskCompletionSource();
@@ -66,7 +68,7 @@ public sealed class MetricsTests
         hold.SetResult();
         (await rig.PumpAsync(renewing)).Value();
 
-        Assert.Equal((1, 1), (metrics.Sum("postern.renewals.duplicated"), metrics.Sum("postern.renewals", "abandoned")));
+        Assert.Equal((duplicated, 1, 2), (metrics.Sum("postern.renewals.duplicated"), metrics.Sum("postern.renewals", "abandoned"), family.Redemptions));
     }
 
     /// <summary>One node's meter: others of the same name belong to other tests.</summary>

@@ -8,48 +8,42 @@ using Postern.Model;
 
 namespace Postern.Grants.Tests.Support;
 
-/// <summary>What the token endpoint does with one request instead of answering it.</summary>
-/// <param name="Status">The status to answer with; 0 keeps the ordinary answer.</param>
-internal sealed record Fault(int Status = 0, string Body = "", string Type = "application/json")
-{
-    /// <summary>The server does what was asked, then the connection breaks.</summary>
-    public bool DropAnswer { get; init; }
-
-    /// <summary>The server does what was asked, says so to <see cref="Reached"/>, and answers only when this ends.</summary>
-    public Task? Hold { get; init; }
-
-    public TaskCompletionSource? Reached { get; init; }
-
-    public int? RetryAfter { get; init; }
-
-    public static Fault ServerError { get; } = new(500, """{"error":"server_error"}""");
-    public static Fault Html { get; } = new(502, "<html>bad gateway</html>", "text/html");
-    public static Fault RejectedHtml { get; } = new(400, "<html>invalid_grant</html>", "text/html");
-    public static Fault InvalidClient { get; } = new(401, """{"error":"invalid_client"}""");
-    public static Fault LostAnswer { get; } = new() { DropAnswer = true };
-}
-
 /// <summary>
 /// An authorization server over real Kestrel that counts redemptions, rotates as told, and ends a whole family when a spent refresh
 /// token comes again. It shares no code with the client.
 /// </summary>
 internal sealed class Authority : IAsyncDisposable
 {
-    private readonly WebApplication app;
+    // Below those that the system gives to whoever asks for any: nobody takes the place of a server that is down.
+    private const int FirstPort = 20_000;
+    private const int LastPort = 32_000;
+
+    private readonly TimeProvider clock;
     private readonly Lock gate = new();
     private readonly List<Family> families = [];
     private readonly ConcurrentQueue<Fault> faults = new();
     private readonly ConcurrentQueue<int> revocationFaults = new();
     private readonly ConcurrentQueue<string> revoked = new();
+    private readonly ConcurrentQueue<DateTimeOffset> revocations = new();
+    private readonly ConcurrentQueue<DateTimeOffset> requests = new();
     private int issued;
-    private int tokenRequests;
+    private WebApplication? app;
 
-    private Authority(WebApplication app) => this.app = app;
+    private Authority(TimeProvider clock) => this.clock = clock;
 
     public string Issuer { get; private set; } = "";
 
+    /// <summary>What becomes of every request, of whatever kind, while it is not null.</summary>
+    public Fault? Weather { get; set; }
+
+    /// <summary>What to do with a request that nothing was scripted for, by its refresh token; null: answer it.</summary>
+    public Func<string, Fault?> Decide { get; set; } = _ => null;
+
     /// <summary>Requests at the token endpoint, whatever came of them.</summary>
-    public int TokenRequests => Volatile.Read(ref tokenRequests);
+    public int TokenRequests => requests.Count;
+
+    /// <summary>When each request at the token endpoint came.</summary>
+    public IReadOnlyList<DateTimeOffset> RequestedAt => [.. requests];
 
     /// <summary>Refresh tokens exchanged for a new pair.</summary>
     public int Redemptions => families.Sum(family => family.Redemptions);
@@ -59,6 +53,9 @@ internal sealed class Authority : IAsyncDisposable
 
     public IReadOnlyList<string> Revoked => [.. revoked];
 
+    /// <summary>When each request at the revocation endpoint came.</summary>
+    public IReadOnlyList<DateTimeOffset> RevokedAt => [.. revocations];
+
     /// <summary>Null: it does not say.</summary>
     public int? ExpiresIn { get; set; } = 3600;
 
@@ -66,22 +63,41 @@ internal sealed class Authority : IAsyncDisposable
 
     public bool HasRevocation { get; set; } = true;
 
+    /// <summary>What becomes of refresh tokens that are issued for a code.</summary>
+    public RefreshRotation Consents { get; set; } = RefreshRotation.SingleUse;
+
+    /// <summary>The family of the latest consent.</summary>
+    public Family Latest => families[^1];
+
     /// <summary>Whether its metadata announces <c>iss</c> (RFC 9207).</summary>
     public bool SendsIss { get; set; }
 
-    public static async Task<Authority> StartAsync()
+    public static async Task<Authority> StartAsync(TimeProvider? clock = null)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0));
-        var app = builder.Build();
-        var authority = new Authority(app);
-        app.MapGet("/.well-known/oauth-authorization-server/as", authority.MetadataAsync);
-        app.MapPost("/as/token", authority.TokenAsync);
-        app.MapPost("/as/revoke", authority.RevokeAsync);
-        await app.StartAsync();
-        authority.Issuer = app.Urls.Single() + "/as";
+        var authority = new Authority(clock ?? TimeProvider.System);
+        while (authority.app is null)
+            await authority.TryListenAsync(Random.Shared.Next(FirstPort, LastPort));
+        authority.Issuer = authority.app!.Urls.Single() + "/as";
         return authority;
+    }
+
+    /// <summary>Nobody listens any more: connections are refused.</summary>
+    public async Task GoDownAsync()
+    {
+        if (app is null)
+            return;
+        using var now = new CancellationTokenSource();
+        await now.CancelAsync();
+        await app.StopAsync(now.Token);
+        await app.DisposeAsync();
+        app = null;
+    }
+
+    /// <summary>It listens again, at the same address, and knows what it knew.</summary>
+    public async Task ComeBackAsync()
+    {
+        if (app is null)
+            Assert.True(await TryListenAsync(new Uri(Issuer).Port), "its port was taken");
     }
 
     /// <summary>A person consented elsewhere: the first pair of a new family.</summary>
@@ -89,7 +105,7 @@ internal sealed class Authority : IAsyncDisposable
     {
         lock (gate)
         {
-            var family = new Family(families.Count + 1, rotation);
+            var family = new Family(families.Count + 1, rotation, clock);
             families.Add(family);
             return family;
         }
@@ -112,12 +128,50 @@ internal sealed class Authority : IAsyncDisposable
             revocationFaults.Enqueue(status);
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Whether a platform that trusts this server takes the access token at this moment.</summary>
+    public bool Accepts(string access)
     {
-        using var now = new CancellationTokenSource();
-        await now.CancelAsync();
-        await app.StopAsync(now.Token);
-        await app.DisposeAsync();
+        lock (gate)
+            return Of(access)?.Accepts(access, TimeSpan.FromSeconds(ExpiresIn ?? 300)) == true;
+    }
+
+    public async ValueTask DisposeAsync() => await GoDownAsync();
+
+    private async Task<bool> TryListenAsync(int port)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, port));
+        var listening = builder.Build();
+        listening.Use((context, next) => Weather is { } weather ? FailAsync(context, weather) : next());
+        listening.MapGet("/.well-known/oauth-authorization-server/as", MetadataAsync);
+        listening.MapPost("/as/token", TokenAsync);
+        listening.MapPost("/as/revoke", RevokeAsync);
+        try
+        {
+            await listening.StartAsync();
+        }
+        catch (IOException)
+        {
+            await listening.DisposeAsync();
+            return false;
+        }
+        app = listening;
+        return true;
+    }
+
+    private static async Task FailAsync(HttpContext context, Fault fault)
+    {
+        if (fault.Hang)
+        {
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            return;
+        }
+        if (fault.RetryAfter is { } seconds)
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        context.Response.StatusCode = fault.Status;
+        context.Response.ContentType = fault.Type;
+        await context.Response.WriteAsync(fault.Body);
     }
 
     private Task MetadataAsync(HttpContext context)
@@ -130,23 +184,19 @@ internal sealed class Authority : IAsyncDisposable
 
     private async Task TokenAsync(HttpContext context)
     {
-        Interlocked.Increment(ref tokenRequests);
         var form = await context.Request.ReadFormAsync();
-        var fault = faults.TryDequeue(out var scripted) ? scripted : new Fault();
-        if (fault.RetryAfter is { } seconds)
-            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        if (fault.Status != 0)
+        requests.Enqueue(clock.GetUtcNow());
+        var fault = faults.TryDequeue(out var scripted) ? scripted : Decide(form["refresh_token"].ToString()) ?? new Fault();
+        if (fault.Hang || fault.Status != 0)
         {
-            context.Response.StatusCode = fault.Status;
-            context.Response.ContentType = fault.Type;
-            await context.Response.WriteAsync(fault.Body);
+            await FailAsync(context, fault);
             return;
         }
 
         var answer = form["grant_type"].ToString() switch
         {
             "refresh_token" => Refresh(form["refresh_token"].ToString()),
-            "authorization_code" => Pair(NewFamily(RefreshRotation.SingleUse), withRefresh: true),
+            "authorization_code" => Pair(NewFamily(Consents), withRefresh: true),
             "client_credentials" => $$"""{"access_token":"service-{{Interlocked.Increment(ref issued)}}","token_type":"Bearer"{{Expiry}}}""",
             _ => null,
         };
@@ -163,11 +213,14 @@ internal sealed class Authority : IAsyncDisposable
     {
         lock (gate)
         {
-            if (families.Find(candidate => candidate.Knows(token)) is not { } family || !family.TryRedeem(token))
+            if (Of(token) is not { } family || !family.TryRedeem(token))
                 return null;
             return Pair(family, withRefresh: family.Rotation != RefreshRotation.None);
         }
     }
+
+    private Family? Of(string token) =>
+        token.Split('-') is [_, var number, _] && int.TryParse(number, CultureInfo.InvariantCulture, out var at) && at <= families.Count ? families[at - 1] : null;
 
     private string Pair(Family family, bool withRefresh)
     {
@@ -178,6 +231,7 @@ internal sealed class Authority : IAsyncDisposable
     private async Task RevokeAsync(HttpContext context)
     {
         var form = await context.Request.ReadFormAsync();
+        revocations.Enqueue(clock.GetUtcNow());
         if (revocationFaults.TryDequeue(out var status))
         {
             context.Response.StatusCode = status;
@@ -191,43 +245,5 @@ internal sealed class Authority : IAsyncDisposable
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
         await context.Response.WriteAsync(json);
-    }
-}
-
-/// <summary>The tokens that came of one consent.</summary>
-internal sealed class Family(int number, RefreshRotation rotation)
-{
-    private int refreshes = 1;
-    private int accesses = 1;
-    private bool graceUsed;
-
-    public RefreshRotation Rotation => rotation;
-
-    public string Refresh => $"refresh-{number}-{refreshes}";
-
-    public string Access => $"access-{number}-{accesses}";
-
-    public int Redemptions { get; private set; }
-
-    public bool Reused { get; private set; }
-
-    public bool Knows(string token) => token.StartsWith($"refresh-{number}-", StringComparison.Ordinal);
-
-    public bool TryRedeem(string token)
-    {
-        if (Reused)
-            return false;
-        var graced = rotation == RefreshRotation.RotatingWithGrace && !graceUsed && token == $"refresh-{number}-{refreshes - 1}";
-        if (token != Refresh && !graced)
-        {
-            Reused = true;
-            return false;
-        }
-        graceUsed |= graced;
-        if (rotation != RefreshRotation.None && !graced)
-            refreshes++;
-        accesses++;
-        Redemptions++;
-        return true;
     }
 }

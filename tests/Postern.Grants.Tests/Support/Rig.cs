@@ -1,17 +1,12 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Dapper;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Postern.Grants.Definitions;
-using Postern.Grants.Leases;
-using Postern.Grants.Sessions;
 using Postern.Model;
 using Postern.OAuth;
-using Postern.Policy;
 using Postern.Store;
 using Postern.Vault;
 
@@ -29,20 +24,27 @@ internal sealed class Rig : IAsyncDisposable
     public static readonly ConnectionId Steady = ConnectionId.Parse("steady");
     public static readonly ConnectionId Service = ConnectionId.Parse("service");
 
-    private readonly string folder = Directory.CreateTempSubdirectory("postern-grants-").FullName;
+    private readonly string folder = NewFolder();
     private readonly List<TestNode> nodes = [];
+    private readonly List<Events> told = [];
 
     private readonly Func<GrantOptions, GrantOptions> configure;
 
-    private Rig(Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
+    private Rig(FakeTimeProvider clock, Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
     {
+        Clock = clock;
+        DatabaseClock = new(clock);
         Authority = authority;
         this.configure = options => (configure ?? (same => same))(options with { WaitAtMost = waitAtMost ?? options.WaitAtMost });
     }
 
     public Authority Authority { get; }
 
-    public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 11, 22, 9, 0, 0, TimeSpan.Zero));
+    /// <summary>The time that passes, and the clock of every node that has none of its own.</summary>
+    public FakeTimeProvider Clock { get; }
+
+    /// <summary>The database's clock, which a test may step.</summary>
+    public SteppedClock DatabaseClock { get; }
 
     public DateTimeOffset Now => Clock.GetUtcNow();
 
@@ -58,7 +60,8 @@ internal sealed class Rig : IAsyncDisposable
     /// <param name="configure">Other options than the defaults, for every node.</param>
     public static async Task<Rig> StartAsync(TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null)
     {
-        var rig = new Rig(await Authority.StartAsync(), waitAtMost, configure);
+        var clock = new FakeTimeProvider(new DateTimeOffset(2026, 11, 22, 9, 0, 0, TimeSpan.Zero));
+        var rig = new Rig(clock, await Authority.StartAsync(clock), waitAtMost, configure);
         rig.AddNode("one");
         await rig.One.Store.MigrateAsync(Cancellation);
         await rig.One.Desk.Definitions.SeedAsync(rig.Seed(), "test", Cancellation);
@@ -82,12 +85,17 @@ internal sealed class Rig : IAsyncDisposable
     }
 
     /// <summary>A further node, a whole container of its own.</summary>
-    public TestNode AddNode(string name)
+    /// <param name="clock">Its clock, where that is not everybody's.</param>
+    public TestNode AddNode(string name, TimeProvider? clock = null)
     {
-        var node = new TestNode(this, name, BuildServices(name));
+        var node = new TestNode(this, name, BuildServices(name, clock: clock));
         nodes.Add(node);
+        told.Add(node.Events);
         return node;
     }
+
+    /// <summary>What all nodes reported, those that died included.</summary>
+    public IReadOnlyList<AuditEvent> EventsOf(EventKind kind) => [.. told.SelectMany(events => events.Of(kind))];
 
     /// <summary>The process dies: nothing is told to anybody.</summary>
     public async Task KillAsync(TestNode node)
@@ -136,14 +144,15 @@ internal sealed class Rig : IAsyncDisposable
         }
     }
 
-    /// <summary>An active grant with a first pair of the authorization server, an hour long.</summary>
+    /// <summary>An active grant with a first pair of the authorization server, an hour long unless that says otherwise.</summary>
     public async Task<(GrantId Id, Family Family)> GrantAsync(ConnectionId connectionId, Subject? subject = null, Authority? at = null, DateTimeOffset? absoluteEnd = null)
     {
         var connection = await One.ConnectionAsync(connectionId);
         var family = (at ?? Authority).NewFamily(connection.Identity == IdentityMode.Service ? RefreshRotation.None : Profile(connection.Authorization.Profile)!.Rotation);
         var id = new GrantId(One.Get<IChance>().NewId());
         var owner = (subject ?? Ana).Key;
-        using var tokens = new TokenSet(SecretBytes.FromText(family.Access), SecretBytes.FromText(family.Refresh), TimeSpan.FromHours(1), ["sql"], null);
+        TimeSpan? life = (at ?? Authority).ExpiresIn is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
+        using var tokens = new TokenSet(SecretBytes.FromText(family.Access), SecretBytes.FromText(family.Refresh), life, ["sql"], null);
         var pair = await One.Get<TokenSealer>().SealAsync(id, owner, connection, 1, tokens, tokens.Refresh, absoluteEnd);
         var inserted = await One.Store.CommitAsync(
             [GrantChanges.InsertActive(await One.Get<RowMacs>().SignAsync(new NewGrant
@@ -161,6 +170,19 @@ internal sealed class Rig : IAsyncDisposable
             new AuditEvent(EventKind.GrantConfirmed, Acme), null, Cancellation);
         Assert.True(inserted.Committed, inserted.Refused);
         return (id, family);
+    }
+
+    /// <summary>Many grants of as many people, through the same code, so many at once that they share commits.</summary>
+    public async Task<IReadOnlyList<Held>> GrantsAsync(ConnectionId connection, int count, DateTimeOffset? absoluteEnd = null, string name = "person")
+    {
+        var grants = new Held[count];
+        await Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = 64, CancellationToken = Cancellation }, async (i, _) =>
+        {
+            var person = Person($"{name}-{i}");
+            var (id, family) = await GrantAsync(connection, person, absoluteEnd: absoluteEnd);
+            grants[i] = new(id, family, person);
+        });
+        return grants;
     }
 
     public async Task<GrantRow> RowAsync(GrantId id) => (await One.Store.Grants.FindAsync(Acme, id, Cancellation))!;
@@ -203,9 +225,20 @@ internal sealed class Rig : IAsyncDisposable
         return node;
     }
 
+    // In memory where the system has a place for that: what a disk keeps is the business of the store's own tests, and thousands of
+    // renewals wait for thousands of synchronisations.
+    private static string NewFolder()
+    {
+        const string Memory = "/dev/shm";
+        if (!OperatingSystem.IsLinux() || !Directory.Exists(Memory))
+            return Directory.CreateTempSubdirectory("postern-grants-").FullName;
+        var folder = Path.Combine(Memory, "postern-grants-" + Guid.NewGuid().ToString("N"));
+        return Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+    }
+
     private string File => Path.Combine(folder, "store", "postern.db");
 
-    private static Subject Person(string name) => new(
+    public static Subject Person(string name) => new(
         new SubjectKey(Acme, "https://idp.test", name),
         ImmutableSortedDictionary<string, ImmutableArray<string>>.Empty.Add("email", [$"{name}@acme.test"]));
 
@@ -234,16 +267,16 @@ internal sealed class Rig : IAsyncDisposable
         _ => ProviderProfile.Find(name),
     };
 
-    private ServiceProvider BuildServices(string name, string? database = null)
+    private ServiceProvider BuildServices(string name, string? database = null, TimeProvider? clock = null)
     {
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddSingleton<TimeProvider>(Clock);
+        services.AddSingleton(clock ?? Clock);
         services.AddSingleton<IChance, SystemChance>();
         services.AddSingleton<Events>();
         services.AddSingleton<IEventListener>(provider => provider.GetRequiredService<Events>());
         Directory.CreateDirectory(Path.GetDirectoryName(File)!);
-        services.AddPosternStore(new StoreOptions { ConnectionString = $"Data Source={database ?? File}", Node = name, Time = StoreTime.Bound });
+        services.AddPosternStore(new StoreOptions { ConnectionString = $"Data Source={database ?? File}", Node = name, Time = StoreTime.Bound, BoundClock = DatabaseClock });
         services.AddVault(new VaultOptions
         {
             Deployment = "test",
@@ -255,109 +288,5 @@ internal sealed class Rig : IAsyncDisposable
     }
 }
 
-/// <summary>Everything that a node reported, in order.</summary>
-internal sealed class Events : IEventListener
-{
-    private readonly ConcurrentQueue<AuditEvent> all = new();
-
-    public void On(AuditEvent committed) => all.Enqueue(committed);
-
-    public IReadOnlyList<AuditEvent> Of(EventKind kind) => [.. all.Where(e => e.Kind == kind)];
-}
-
-/// <summary>One process, as far as a test can have several.</summary>
-internal sealed class TestNode(Rig rig, string name, ServiceProvider services) : IAsyncDisposable
-{
-    private readonly List<IHostedService> started = [];
-
-    public string Name => name;
-
-    public GrantDesk Desk => Get<GrantDesk>();
-
-    public PosternStore Store => Get<PosternStore>();
-
-    public Events Events => Get<Events>();
-
-    public T Get<T>() where T : notnull => services.GetRequiredService<T>();
-
-    public async Task<Connection> ConnectionAsync(ConnectionId id) => (await Desk.Definitions.ConnectionAsync(Rig.Acme, id, Rig.Cancellation)).Value();
-
-    /// <summary>Starts everything that a host would.</summary>
-    public async Task StartAsync()
-    {
-        foreach (var service in services.GetServices<IHostedService>())
-            await StartAsync(service);
-    }
-
-    public async Task StartAsync(IHostedService service)
-    {
-        await service.StartAsync(Rig.Cancellation);
-        started.Add(service);
-    }
-
-    /// <summary>Starts the reading of the feed, and with it everybody who listens.</summary>
-    public Task StartFeedAsync() => StartAsync(services.GetServices<IHostedService>().Single(service => service.GetType().Name == "ChangeFeedService"));
-
-    public async Task<PermittedQuery> PermitAsync(ConnectionId id, Subject? subject = null)
-    {
-        var connection = await ConnectionAsync(id);
-        var viewer = new Viewer(subject ?? Rig.Ana, SessionKind.Portal, null, new HashSet<ConnectionId> { id });
-        if (connection.Identity == IdentityMode.User)
-            return QueryPolicy.JudgeFreeSql(viewer, connection).Value();
-        var revision = Assert.Single(await Desk.Definitions.RowsAsync(Rig.Acme, DefinitionKind.Policy, Rig.Cancellation)).Revision;
-        var policy = new TablePolicy("all", "flights", new RowFilter.Everything(), ImmutableSortedDictionary<string, ColumnMask>.Empty, revision);
-        var query = new WorkbookQuery(WorkbookId.Parse("sales"), 1, "total", id, [IdentityMode.Service], [policy.Stamp], []);
-        return QueryPolicy.Judge(viewer, query, connection, [policy]).Value();
-    }
-
-    public async Task<Outcome<TokenLease>> LeaseAsync(ConnectionId id, Subject? subject = null, CancellationToken? cancellation = null) =>
-        await Desk.LeaseAsync(await PermitAsync(id, subject), cancellation ?? Rig.Cancellation);
-
-    public async Task<Session> SignInAsync(Subject? subject = null) => (await Desk.Sessions.OpenPortalAsync(subject ?? Rig.Ana, null, Rig.Cancellation)).Session;
-
-    /// <summary>A started query run.</summary>
-    public async Task<QueryRun> RunAsync(ConnectionId id, Session session, CancellationToken? caller = null) =>
-        (await TryRunAsync(id, session, caller)).Value();
-
-    public async Task<Outcome<QueryRun>> TryRunAsync(ConnectionId id, Session session, CancellationToken? caller = null)
-    {
-        var leased = await LeaseAsync(id, session.Subject);
-        return leased.TryGet(out var lease, out var refusal)
-            ? await Desk.StartAsync(lease, session, new byte[32], caller ?? Rig.Cancellation)
-            : refusal;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        started.Reverse();
-        foreach (var service in started)
-            await service.StopAsync(CancellationToken.None);
-        await services.DisposeAsync();
-    }
-
-    public override string ToString() => $"{name} of {rig.Now:O}";
-}
-
-internal static class Expect
-{
-    public static T Value<T>(this Outcome<T> outcome) where T : notnull
-    {
-        Assert.True(outcome.TryGet(out var value, out var refusal), $"refused: {refusal?.Kind} {refusal?.Code}: {refusal?.Detail}");
-        return value;
-    }
-
-    public static Refusal Refused<T>(this Outcome<T> outcome, RefusalKind kind) where T : notnull
-    {
-        Assert.NotNull(outcome.Refusal);
-        Assert.Equal(kind, outcome.Refusal.Kind);
-        return outcome.Refusal;
-    }
-
-    /// <summary>The token that a bearer writes.</summary>
-    public static string Token(this IBearer bearer)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, "https://platform.test/statements");
-        bearer.Authorize(request);
-        return request.Headers.Authorization!.Parameter!;
-    }
-}
+/// <summary>A grant, the server's side of it, and whose it is.</summary>
+internal sealed record Held(GrantId Id, Family Family, Subject Person);
