@@ -52,10 +52,7 @@ internal sealed partial class FailureGate(RequestDelegate next, Shell shell, ILo
                 return Problems.Unreadable(bad.StatusCode, new(RefusalKind.InvalidRequest, "The request could not be read: it is broken, or larger than what is taken here."));
             default:
                 LogFault(log, failure);
-                if (!WantsPage(context))
-                    return Problems.Internal(Fault);
-                context.Response.StatusCode = StatusCodes.Status500InternalServerError;
-                return shell.Failed(context, Fault);
+                return WantsPage(context) ? shell.Failed(context, Fault, StatusCodes.Status500InternalServerError) : Problems.Internal(Fault);
         }
 
         IResult Say(Refusal refusal) => WantsPage(context) ? shell.Failed(context, refusal) : Problems.From(refusal);
