@@ -42,6 +42,7 @@ public static class GatewayServices
     /// <summary>The whole surface, in the order a request meets it.</summary>
     public static WebApplication MapPostern(this WebApplication app)
     {
+        app.UseMiddleware<FailureGate>();
         app.Use(SecurityHeaders.Apply);
         app.UseMiddleware<TenantGate>();
         app.UseRouting();

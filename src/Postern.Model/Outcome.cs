@@ -70,6 +70,14 @@ public sealed record Refusal(RefusalKind Kind, string Detail)
     public string Code { get; init; } = Kind.ToString();
 }
 
+/// <summary>A refusal where a stage has no way to answer it; the edge answers it as if it had been returned.</summary>
+/// <param name="refusal">Why.</param>
+public abstract class RefusedException(Refusal refusal) : Exception(refusal.Detail)
+{
+    /// <summary>Why, with a stable code.</summary>
+    public Refusal Refusal { get; } = refusal;
+}
+
 /// <summary>
 /// The answer of a stage: a value or a refusal. Exceptions are for a broken world (a bug, a lost database), never for these.
 /// </summary>

@@ -56,6 +56,12 @@ public sealed record SandboxAdditions
     /// <summary>The ids of issuers that neither announce nor send <c>iss</c> (RFC 9207), as many real ones do not.</summary>
     public IReadOnlyList<string> WithoutIss { get; init; } = [];
 
+    /// <summary>
+    /// A file that gets every token, code and verifier of the back channels, a line each: what a search for leaks looks for elsewhere.
+    /// Nothing is written without it.
+    /// </summary>
+    public string? SecretsFile { get; init; }
+
     /// <summary>Reads additions from JSON.</summary>
     /// <exception cref="JsonException">The text is not JSON of this shape; unknown members are refused.</exception>
     public static SandboxAdditions Parse(string json) =>

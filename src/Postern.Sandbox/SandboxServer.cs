@@ -62,6 +62,7 @@ public sealed class SandboxServer : IAsyncDisposable
                 application.Services.GetRequiredService<LiveLifetimes>(),
                 application.Services.GetRequiredService<FaultScript>(),
                 application.Services.GetRequiredService<TrafficLog>(),
+                new SecretsLog(options.Additions.SecretsFile),
                 options.Time,
                 application.Services.GetRequiredService<ILoggerFactory>());
             issuers.Issuers = await Task.WhenAll(

@@ -63,8 +63,4 @@ public static class VaultErrors
 
 /// <summary>Something could not be sealed or authenticated because its key could not be had. Nothing was written.</summary>
 /// <param name="refusal">Why.</param>
-public sealed class VaultException(Refusal refusal) : Exception(refusal.Detail)
-{
-    /// <summary>Why, with a stable code.</summary>
-    public Refusal Refusal { get; } = refusal;
-}
+public sealed class VaultException(Refusal refusal) : RefusedException(refusal);

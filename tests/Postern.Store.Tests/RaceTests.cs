@@ -152,6 +152,21 @@ public abstract class RaceTests<TDatabase> : StoreSuite<TDatabase> where TDataba
     }
 
     [Fact]
+    public async Task Connection_IdleForLongerThanAnAbandonedTransaction_IsNotLost()
+    {
+        await using var fixture = await StartAsync();
+        var store = fixture.AddNode("idle", o => o with { AbandonedAfter = TimeSpan.FromSeconds(1) }).GetRequiredService<PosternStore>();
+        // Several, so that some stay in the pool and wait.
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => store.Grants.FindActiveAsync(Given.Ana, Given.Connection, Cancellation)));
+
+        // The server's clock, which no test turns: it would have ended what stood still for longer than a second.
+        await Task.Delay(TimeSpan.FromSeconds(3), Cancellation);
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => store.Grants.FindActiveAsync(Given.Ana, Given.Connection, Cancellation)));
+        Assert.True((await store.CommitAsync([GrantChanges.InsertActive(Given.NewGrant(fixture))], Given.Event(), null, Cancellation)).Committed);
+    }
+
+    [Fact]
     public async Task Commits_ThatDeadlock_AreRunAgainAndBothStand()
     {
         await using var fixture = await StartAsync();

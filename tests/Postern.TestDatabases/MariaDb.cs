@@ -15,6 +15,8 @@ public sealed class MariaDb : TestDatabase, ITestDatabase
 
     private MariaDb(PrivateServer server, string name) => (this.server, this.name) = (server, name);
 
+    public override string Folder => server.Folder;
+
     public override StoreOptions Options => new() { Provider = StoreProvider.MySql, ConnectionString = StringTo(server, name) };
 
     protected override string Waiting =>

@@ -16,6 +16,8 @@ public sealed class PostgreSql : TestDatabase, ITestDatabase
 
     private PostgreSql(PrivateServer server, string name) => (this.server, this.name) = (server, name);
 
+    public override string Folder => server.Folder;
+
     public override StoreOptions Options => new() { Provider = StoreProvider.PostgreSql, ConnectionString = StringTo(server, name) };
 
     protected override string Waiting => "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";

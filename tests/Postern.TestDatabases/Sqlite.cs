@@ -11,6 +11,8 @@ public sealed class Sqlite : TestDatabase, ITestDatabase
 
     public string File => Path.Combine(folder, "postern.db");
 
+    public override string Folder => folder;
+
     public override StoreOptions Options => new() { ConnectionString = $"Data Source={File}" };
 
     public static Task<TestDatabase> CreateAsync() => Task.FromResult<TestDatabase>(new Sqlite());

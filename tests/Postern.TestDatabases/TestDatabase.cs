@@ -49,6 +49,9 @@ public abstract class TestDatabase : IAsyncDisposable
         return (await connection.QueryAsync<T>(sql, parameters)).AsList();
     }
 
+    /// <summary>The folder where it keeps its files, its log of writes and what it sorts on disk; other databases of the same server lie there too.</summary>
+    public abstract string Folder { get; }
+
     /// <summary>Everything it holds, for who searches it for what must not be there: its files, or its tables.</summary>
     public virtual async Task<IReadOnlyList<(string Place, byte[] Content)>> ContentAsync()
     {

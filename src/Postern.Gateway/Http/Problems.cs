@@ -16,6 +16,14 @@ internal static class Problems
         new Refusal(RefusalKind.Forbidden, "This call must come from Postern's own pages, with the header X-Postern-Csrf: 1.") { Code = "csrf" })
     { Type = "csrf", Title = "Request from elsewhere" };
 
+    /// <summary>A fault of this server that nobody foresaw.</summary>
+    public static IResult Internal(Refusal refusal) => new ProblemResult(refusal) { Status = StatusCodes.Status500InternalServerError, Type = "internal", Title = "Something went wrong here" };
+
+    /// <summary>A request that could not even be read.</summary>
+    /// <param name="status">What the server says of it, such as 413.</param>
+    /// <param name="refusal">The same in words.</param>
+    public static IResult Unreadable(int status, Refusal refusal) => new ProblemResult(refusal) { Status = status };
+
     public static (int Status, string Type, string Title) Describe(RefusalKind kind) => kind switch
     {
         RefusalKind.InvalidRequest => (StatusCodes.Status400BadRequest, "invalid-request", "The request is not valid"),
@@ -46,12 +54,14 @@ internal static class Problems
 
     private sealed class ProblemResult(Refusal refusal) : IResult
     {
+        public int? Status { get; init; }
         public string? Type { get; init; }
         public string? Title { get; init; }
 
         public Task ExecuteAsync(HttpContext context)
         {
-            var (status, type, title) = Describe(refusal.Kind);
+            var (usual, type, title) = Describe(refusal.Kind);
+            var status = Status ?? usual;
             var response = context.Response;
             response.StatusCode = status;
             response.Headers.CacheControl = "no-store";

@@ -46,10 +46,13 @@ internal sealed class Shell(FrontEnd frontEnd)
     }
 
     /// <summary>A page that says what went wrong, for navigations that have no page of their own.</summary>
-    public IResult Failed(HttpContext context, Refusal refusal)
+    /// <param name="context">The navigation.</param>
+    /// <param name="refusal">What went wrong.</param>
+    /// <param name="status">Another status than the refusal's own.</param>
+    public IResult Failed(HttpContext context, Refusal refusal, int? status = null)
     {
-        var (status, _, title) = Problems.Describe(refusal.Kind);
-        context.Response.StatusCode = status;
+        var (usual, _, title) = Problems.Describe(refusal.Kind);
+        context.Response.StatusCode = status ?? usual;
         return Page(context, title, "", $"""
             <main class="postern-page"><h1>{Text(title)}</h1><p>{Text(refusal.Detail)}</p><p><a href="/">Go to the start page</a></p></main>
             """);

@@ -14,6 +14,8 @@ namespace Postern.Host.Composition;
 /// <summary>The composition root: which rooms a process has, and with which settings. No logic.</summary>
 internal static class PosternApplication
 {
+    private static readonly string[] Quiet = ["Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.HttpLogging", "Microsoft.AspNetCore.Server", "System.Net.Http"];
+
     /// <summary>The gateway with all its rooms.</summary>
     public static WebApplication Build(PosternSettings settings, string frontEnd, Uri listen)
     {
@@ -26,9 +28,9 @@ internal static class PosternApplication
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 1024 * 1024;
         });
+        KeepQuiet(builder.Configuration);
         builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Information)
             .AddFilter("Microsoft", LogLevel.Warning)
-            // Request lines of the callback hold codes and states; the framework's own request logs stay off at every level.
             .AddFilter("Microsoft.AspNetCore.Hosting", LogLevel.Error)
             .AddFilter("System.Net.Http", LogLevel.None)
             // A failed start is told by the command, in a sentence; a background service that fails stops the host, which is critical.
@@ -42,6 +44,19 @@ internal static class PosternApplication
         TrustProxies(app, settings);
         app.MapPostern();
         return app;
+    }
+
+    /// <summary>
+    /// Request lines of the callback hold codes and states, and headers hold tokens. The logs of the framework that write them stay off,
+    /// whatever <c>Logging:LogLevel</c> says, since a more exact category there would win over the filters here.
+    /// </summary>
+    private static void KeepQuiet(ConfigurationManager configuration)
+    {
+        foreach (var (key, _) in configuration.GetSection("Logging").AsEnumerable().ToList())
+        {
+            if (Quiet.Any(category => key[(key.LastIndexOf(':') + 1)..].StartsWith(category, StringComparison.OrdinalIgnoreCase)))
+                configuration[key] = null;
+        }
     }
 
     /// <summary>The rooms without the gateway, for commands that work on the store.</summary>

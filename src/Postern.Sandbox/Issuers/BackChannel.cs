@@ -9,7 +9,7 @@ namespace Postern.Sandbox.Issuers;
 /// <summary>
 /// Stands before the endpoints that clients call directly: applies scripted faults and logs every request, refused ones included.
 /// </summary>
-internal sealed class BackChannel(IssuerProfile profile, FaultScript faults, TrafficLog log, TimeProvider time) : IMiddleware
+internal sealed class BackChannel(IssuerProfile profile, FaultScript faults, TrafficLog log, SecretsLog secrets, TimeProvider time) : IMiddleware
 {
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -37,6 +37,7 @@ internal sealed class BackChannel(IssuerProfile profile, FaultScript faults, Tra
 
         await next(context);
         var response = context.GetOpenIddictServerResponse();
+        secrets.Write(form["code"], form["code_verifier"], response?.AccessToken, response?.RefreshToken, response?.IdToken);
         log.Request(endpoint, Describe(context, form, response?.Error ?? "ok") with
         {
             Fault = fault,

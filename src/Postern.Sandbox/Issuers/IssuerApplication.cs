@@ -18,6 +18,7 @@ internal sealed record IssuerEnvironment(
     LiveLifetimes Lifetimes,
     FaultScript Faults,
     TrafficLog Log,
+    SecretsLog Secrets,
     TimeProvider Time,
     ILoggerFactory Loggers);
 
@@ -38,7 +39,8 @@ internal static class IssuerApplication
         services.Replace(ServiceDescriptor.Singleton<IHostLifetime, QuietLifetime>());
         services.Replace(ServiceDescriptor.Singleton(environment.Loggers));
         services.AddSingleton(profile).AddSingleton(environment.Address).AddSingleton(environment.Lifetimes)
-            .AddSingleton(environment.Faults).AddSingleton(environment.Log).AddSingleton(environment.Time)
+            .AddSingleton(environment.Faults).AddSingleton(environment.Log).AddSingleton(environment.Secrets)
+            .AddSingleton(environment.Time)
             .AddSingleton(new IssuerDirectory(profile, environment.Additions.AllUsers()))
             .AddSingleton<IReadOnlyList<SandboxClient>>(clients)
             .AddSingleton<IssuedPrincipal>().AddSingleton<BackChannel>().AddSingleton<LogoutEndpoint>()

@@ -24,13 +24,16 @@ internal sealed class MySqlDialect : SqlDialect
         var builder = Builder(options);
         plain = new MySqlConnectionStringBuilder(builder.ConnectionString) { Pooling = false }.ConnectionString;
         // Strict: a text that is too long is an error and not another, shorter text. A session that stands still in a transaction ends.
-        var settings = string.Create(
+        string Settings(MySqlConnection connection) => string.Create(
             CultureInfo.InvariantCulture,
-            $"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', innodb_lock_wait_timeout = {Seconds(options.BusyTimeout)}, wait_timeout = {Seconds(options.AbandonedAfter)}");
+            $"""
+            SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', innodb_lock_wait_timeout = {Seconds(options.BusyTimeout)},
+            {(IsMariaDb(connection) ? "idle_transaction_timeout" : "wait_timeout")} = {Seconds(options.AbandonedAfter)}
+            """);
         source = new MySqlDataSourceBuilder(builder.ConnectionString).UseConnectionOpenedCallback(async (context, cancellation) =>
         {
             if (context.Conditions.HasFlag(MySqlConnectionOpenedConditions.New))
-                await context.Connection.ExecuteAsync(new CommandDefinition(settings, cancellationToken: cancellation));
+                await context.Connection.ExecuteAsync(new CommandDefinition(Settings(context.Connection), cancellationToken: cancellation));
         }).Build();
     }
 
@@ -44,6 +47,8 @@ internal sealed class MySqlDialect : SqlDialect
             ConnectionTimeout = Seconds(options.ConnectTimeout),
             DefaultCommandTimeout = Seconds(options.CommandTimeout),
             Keepalive = 15,
+            // Idle connections are let go before the server lets them go: MySQL cannot tell them from abandoned transactions.
+            ConnectionIdleTimeout = Math.Max(1, Seconds(options.AbandonedAfter) / 2),
             // Rows found, not rows that became different: a change that writes the same value has found its row.
             UseAffectedRows = false,
             GuidFormat = MySqlGuidFormat.None,
@@ -87,7 +92,7 @@ internal sealed class MySqlDialect : SqlDialect
                 async () => await connection.ExecuteScalarAsync<long?>("SELECT GET_LOCK(CONCAT('postern.', MD5(DATABASE())), 0)") == 1 ? connection : null,
                 cancellation);
             // Byte for byte, trailing spaces included: 'ana' and 'ana ' are two people. Each of the two calls that something else.
-            collation = connection.ServerVersion.Contains("MariaDB", StringComparison.OrdinalIgnoreCase) ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin";
+            collation = IsMariaDb(connection) ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin";
             return held;
         }
         catch
@@ -102,6 +107,8 @@ internal sealed class MySqlDialect : SqlDialect
         runner.AddMySql8().WithGlobalConnectionString(plain);
         runner.Services.AddScoped<IMySqlTypeMap>(_ => new MySqlTypes(collation));
     }
+
+    private static bool IsMariaDb(MySqlConnection connection) => connection.ServerVersion.Contains("MariaDB", StringComparison.OrdinalIgnoreCase);
 
     public override async ValueTask DisposeAsync()
     {

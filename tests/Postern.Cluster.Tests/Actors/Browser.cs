@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -21,6 +22,9 @@ internal sealed class Browser : IDisposable
 
     /// <summary>Every secret that was handed to this browser: cookies, codes, handles, confirmations.</summary>
     public HashSet<string> Secrets { get; } = [];
+
+    /// <summary>Gets everything that the hosts of <c>localhost</c>, where Postern is, send to this browser; null keeps nothing.</summary>
+    public Stream? Received { get; init; }
 
     /// <summary>A cookie's value, or null.</summary>
     public string? Cookie(string host, string name)
@@ -82,6 +86,12 @@ internal sealed class Browser : IDisposable
         {
             foreach (var cookie in set)
                 Keep(host, cookie);
+        }
+        if (Received is not null && host == "localhost")
+        {
+            await response.Content.LoadIntoBufferAsync(Suite.Token);
+            Received.Write(Encoding.UTF8.GetBytes($"{response.Headers}{response.Content.Headers}"));
+            Received.Write(await response.Content.ReadAsByteArrayAsync(Suite.Token));
         }
         return response;
     }

@@ -18,7 +18,7 @@ internal sealed record Consented(Uri Callback);
 internal sealed record CallbackPage(string Outcome, string Connect, string Confirmation, string Html);
 
 /// <summary>One of the demo's people at their browser, looking at Postern through a node of their choice.</summary>
-internal sealed partial class Person(Deployment deployment, string name, Browser? shared = null) : IDisposable
+internal sealed partial class Person(Deployment deployment, string name, Browser? shared = null, string? subject = null) : IDisposable
 {
     /// <summary>The browser.</summary>
     public Browser Browser { get; } = shared ?? new();
@@ -130,7 +130,7 @@ internal sealed partial class Person(Deployment deployment, string name, Browser
         {
             Content = JsonContent.Create(new JsonObject
             {
-                ["subject"] = "portal-" + name,
+                ["subject"] = subject ?? "portal-" + name,
                 ["attributes"] = new JsonObject { ["email"] = $"{name}@skyline.example", ["name"] = name },
                 ["workbook"] = "flight_delays",
                 ["origin"] = deployment.HostOrigin,

@@ -1,6 +1,4 @@
 using System.Data.Common;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Postern.Store;
@@ -26,7 +24,7 @@ internal sealed class Deployment : IAsyncDisposable
     private Deployment(int nodes, TestDatabase database)
     {
         Database = database;
-        var free = FreePorts(nodes + 2);
+        var free = Ports.Free(nodes + 2);
         sandboxPort = free[0];
         HostOrigin = $"http://127.0.0.1:{free[1]}";
         ports = free[2..];
@@ -56,6 +54,12 @@ internal sealed class Deployment : IAsyncDisposable
     /// <summary>A folder of the deployment, for files of a test.</summary>
     public string Folder => folder;
 
+    /// <summary>What nodes find in their environment, besides their name.</summary>
+    public Dictionary<string, string> Environment { get; } = [];
+
+    /// <summary>Every secret that passed a back channel of the sandbox: tokens, codes, verifiers.</summary>
+    public IReadOnlySet<string> IssuedSecrets => File.ReadAllLines(SecretsFile).ToHashSet(StringComparer.Ordinal);
+
     /// <summary>Every process that ever ran here, dead ones too.</summary>
     public IReadOnlyList<ChildProcess> Processes => all;
 
@@ -68,7 +72,7 @@ internal sealed class Deployment : IAsyncDisposable
         int nodes = 1, Action<JsonNode>? change = null, StoreProvider store = StoreProvider.Sqlite, params string[] withoutIss)
     {
         // Empty, as a new deployment finds it: its first node makes the tables.
-        var deployment = new Deployment(Math.Max(nodes, 1), await (store switch
+        var deployment = new Deployment(Math.Max(nodes, 2), await (store switch
         {
             StoreProvider.PostgreSql => PostgreSql.CreateAsync(),
             StoreProvider.MySql => MariaDb.CreateAsync(),
@@ -95,7 +99,7 @@ internal sealed class Deployment : IAsyncDisposable
         var name = $"node-{index}";
         var address = new Uri($"http://localhost:{ports[index]}");
         var process = Keep(ChildProcess.DotNet(
-            name, PosternAssembly, new Dictionary<string, string> { ["POSTERN__NODE__NAME"] = name },
+            name, PosternAssembly, new Dictionary<string, string>(Environment) { ["POSTERN__NODE__NAME"] = name },
             "serve", "--config", ConfigFile, "--listen", address.AbsoluteUri));
         await process.SaysAsync("Postern is ready");
         var node = new Node(name, address, process);
@@ -210,6 +214,10 @@ internal sealed class Deployment : IAsyncDisposable
             File.WriteAllLines(Path.Combine(place, $"{index:00}-{process.Name.Replace(' ', '-')}.log"), process.Lines);
     }
 
+    private string SecretsFile => Path.Combine(SandboxFolder, "secrets.txt");
+
+    private string SandboxFolder => Path.Combine(folder, "sandbox");
+
     private async Task StartSandboxAsync(string[] withoutIss)
     {
         var additions = new JsonObject
@@ -219,14 +227,16 @@ internal sealed class Deployment : IAsyncDisposable
                 Client("generic", "postern", "/oauth/callback"),
                 Client("generic", "postern", "/oauth/callback/archive"),
                 Client("corp", "postern-portal", "/sign-in/callback")),
+            ["secretsFile"] = SecretsFile,
             ["withoutIss"] = new JsonArray([.. withoutIss.Select(issuer => JsonValue.Create(issuer))]),
         };
+        Directory.CreateDirectory(SandboxFolder);
         var file = Path.Combine(folder, "sandbox.json");
         await File.WriteAllTextAsync(file, additions.ToJsonString(), Suite.Token);
         var process = Keep(ChildProcess.DotNet(
             "sandbox", Checkout.Assembly("Postern.Sandbox", "postern-sandbox"),
             new Dictionary<string, string> { ["POSTERN_SANDBOX_DATA"] = Checkout.Path("web/node_modules/vega-datasets/data") },
-            "serve", "--port", sandboxPort.ToString(System.Globalization.CultureInfo.InvariantCulture), "--config", file, "--data", Path.Combine(folder, "sandbox")));
+            "serve", "--port", sandboxPort.ToString(System.Globalization.CultureInfo.InvariantCulture), "--config", file, "--data", SandboxFolder));
         await process.SaysAsync("Sandbox ready");
     }
 
@@ -264,15 +274,4 @@ internal sealed class Deployment : IAsyncDisposable
         return command;
     }
 #pragma warning restore CA2100
-
-    private static List<int> FreePorts(int count)
-    {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
-        foreach (var listener in listeners)
-            listener.Start();
-        var free = listeners.ConvertAll(listener => ((IPEndPoint)listener.LocalEndpoint).Port);
-        foreach (var listener in listeners)
-            listener.Dispose();
-        return free;
-    }
 }

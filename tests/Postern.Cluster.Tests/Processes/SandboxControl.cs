@@ -55,8 +55,8 @@ internal sealed class SandboxControl(Uri address) : IDisposable
     public Task ClearFaultsAsync() => SendAsync(HttpMethod.Delete, "faults", null);
 
     /// <summary>Queues a fault.</summary>
-    public Task FaultAsync(string where, string kind, int? delayMs = null, int times = 1) => SendAsync(
-        HttpMethod.Post, "faults", new JsonObject { ["where"] = where, ["kind"] = kind, ["times"] = times, ["delayMs"] = delayMs });
+    public Task FaultAsync(string where, string kind, int? delayMs = null, int times = 1, int? status = null, string? body = null) => SendAsync(
+        HttpMethod.Post, "faults", new JsonObject { ["where"] = where, ["kind"] = kind, ["times"] = times, ["delayMs"] = delayMs, ["status"] = status, ["body"] = body });
 
     /// <summary>From now on the platform refuses the living access tokens of this person.</summary>
     public Task ExpireAccessTokensAsync(string user) => SendAsync(HttpMethod.Post, "expire-access-tokens", new JsonObject { ["user"] = user });
