@@ -44,6 +44,7 @@ internal sealed class MySqlDialect : SqlDialect
             ConnectionTimeout = Seconds(options.ConnectTimeout),
             DefaultCommandTimeout = Seconds(options.CommandTimeout),
             Keepalive = 15,
+            ConnectionIdleTimeout = Math.Max(1, Seconds(options.AbandonedAfter) / 2),
             // Rows found, not rows that became different: a change that writes the same value has found its row.
             UseAffectedRows = false,
             GuidFormat = MySqlGuidFormat.None,
@@ -76,7 +77,18 @@ internal sealed class MySqlDialect : SqlDialect
             : translated;
     }
 
-    public override async ValueTask<DbConnection> OpenAsync(CancellationToken cancellation) => await source.OpenConnectionAsync(cancellation);
+    // The pool hands out a session without looking at it, and the server ended it if it lay there for longer than we let sessions stand
+    // still, or if this process was paused. One that does not answer is closed, and the next one taken.
+    public override async ValueTask<DbConnection> OpenAsync(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var connection = await source.OpenConnectionAsync(cancellation);
+            if (await connection.PingAsync(cancellation))
+                return connection;
+            await connection.DisposeAsync();
+        }
+    }
 
     public override bool IsDuplicate(DbException exception) => exception is MySqlException { ErrorCode: MySqlErrorCode.DuplicateKeyEntry };
 
