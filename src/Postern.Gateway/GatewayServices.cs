@@ -27,6 +27,7 @@ public static class GatewayServices
         services.AddSingleton(options);
         services.AddSingleton<FrontEnd>();
         services.AddSingleton<Shell>();
+        services.AddSingleton<StoreFailures>();
         services.AddSingleton<TenantGate>();
         services.AddSingleton<SessionGate>();
         services.AddSingleton<EmbedKeyGate>();
@@ -43,6 +44,7 @@ public static class GatewayServices
     public static WebApplication MapPostern(this WebApplication app)
     {
         app.Use(SecurityHeaders.Apply);
+        app.UseMiddleware<StoreFailures>();
         app.UseMiddleware<TenantGate>();
         app.UseRouting();
 
