@@ -14,6 +14,7 @@ public sealed class RenewalStormTests
     [InlineData(StoreProvider.Sqlite, 1)]
     [InlineData(StoreProvider.Sqlite, 2)]
     [InlineData(StoreProvider.PostgreSql, 3)]
+    [InlineData(StoreProvider.MySql, 3)]
     public async Task Queries_AtTheMomentOfExpiry_CostOneRefreshInTheWholeCluster(StoreProvider store, int nodes)
     {
         await using var deployment = await Deployment.StartAsync(nodes, store: store);

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text.Json.Nodes;
 using Postern.Cluster.Tests.Actors;
 using Postern.Cluster.Tests.Processes;
+using Postern.Cluster.Tests.Storm;
 using Postern.Store;
 
 namespace Postern.Cluster.Tests;
@@ -73,6 +75,41 @@ public sealed class RevocationTests
         // Nothing sealed stays behind that could be opened later.
         Assert.Equal(0L, deployment.Read("SELECT count(*) FROM grants WHERE access_sealed IS NOT NULL OR refresh_sealed IS NOT NULL"));
         await Canary.AssertNothingLeakedAsync(deployment, ana);
+    }
+
+    [Fact]
+    public async Task RevokeAll_OfManyGrants_EndsThemAtOnceAndTellsTheProviderAtItsRate()
+    {
+        // 5 a second on all nodes together, with at most a sixth of a minute's worth at once (pacing).
+        const int perMinute = 300;
+        var people = Crowd.Of(150);
+        await using var deployment = await Deployment.StartAsync(
+            nodes: 3,
+            tenant =>
+            {
+                // Consented to at leisure; then the cap counts.
+                tenant["Connections"]!["archive"]!.AsObject().Remove("Agreement");
+                tenant["Connections"]!["archive"]!["Authorization"]!["Behaviour"] = new JsonObject { ["TokenRequestsPerMinute"] = perMinute };
+            },
+            StoreProvider.PostgreSql,
+            people);
+        await Crowd.ConnectAsync(deployment, people, staying: 0, "archive");
+
+        var began = Stopwatch.GetTimestamp();
+        var (code, output) = await deployment.RunAsync("grants", "revoke", "--tenant", "skyline", "--all");
+        Assert.True(code == 0, output);
+        Assert.Equal(0L, deployment.Read("SELECT count(*) FROM grants WHERE state = 1"));
+        await Suite.UntilAsync("the provider was told of all", TimeSpan.FromMinutes(3), () =>
+            (long)deployment.Read("SELECT count(*) FROM provider_revocations WHERE status = 0")! == 0);
+        var took = Stopwatch.GetElapsedTime(began);
+
+        deployment.Note($"{people.Count} grants told within {took.TotalSeconds:0.0} s at {perMinute} a minute.");
+        Assert.Equal((long)people.Count, deployment.Read("SELECT count(*) FROM provider_revocations WHERE status = 1"));
+        // Faster than this would be over the cap.
+        Assert.True(took > TimeSpan.FromMinutes((people.Count - perMinute / 6.0) / perMinute), $"Only {took}.");
+        // Two tokens each, at five sixths of the cap, and what waits in turn behind another node.
+        Assert.True(took < TimeSpan.FromMinutes(4.0 * people.Count / perMinute) + TimeSpan.FromSeconds(30), $"As long as {took}.");
+        await deployment.AssertAuditVerifiesAsync();
     }
 
     private static async Task<long> FlightsAsync(Person person, Node node)

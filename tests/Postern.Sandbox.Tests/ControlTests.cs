@@ -45,6 +45,44 @@ public sealed class ControlTests(SandboxFixture sandbox) : IClassFixture<Sandbox
     }
 
     [Fact]
+    public async Task Refreshes_OfATokenPresentedTwice_AreCountedAndNamed()
+    {
+        using var client = new OAuthClient(sandbox.Server.Address, "workspace");
+        await client.ControlAsync(HttpMethod.Delete, "log");
+        var first = await MintAsync(client, "workspace", "ana");
+        var second = await client.RefreshAsync(first.RefreshToken);
+        await client.RefreshAsync(second.RefreshToken);
+
+        var before = (await client.ControlAsync(HttpMethod.Get, "refreshes")).Json;
+        await client.RefreshAsync(first.RefreshToken);
+        await client.RefreshAsync("no token");
+        var after = (await client.ControlAsync(HttpMethod.Get, "refreshes")).Json;
+
+        Assert.Equal((2, 2, 0), Sums(before));
+        Assert.Empty(before.GetProperty("repeated").EnumerateArray());
+        Assert.Equal((4, 2, 1), Sums(after));
+        var repeated = Assert.Single(after.GetProperty("repeated").EnumerateArray());
+        Assert.Equal(("workspace", Fingerprint(first.RefreshToken), 2, 1), (repeated.GetProperty("issuer").GetString(),
+            repeated.GetProperty("fingerprint").GetString(), repeated.GetProperty("presented").GetInt32(), repeated.GetProperty("redeemed").GetInt32()));
+
+        static (int, int, int) Sums(System.Text.Json.JsonElement count) =>
+            (count.GetProperty("presented").GetInt32(), count.GetProperty("redeemed").GetInt32(), count.GetProperty("reused").GetInt32());
+    }
+
+    [Fact]
+    public async Task Refreshes_WhoseAnswerWasLost_CountAsRedeemed()
+    {
+        using var client = new OAuthClient(sandbox.Server.Address, "workspace");
+        await client.ControlAsync(HttpMethod.Delete, "log");
+        var first = await MintAsync(client, "workspace", "ana");
+        await client.ControlAsync(HttpMethod.Post, "faults", new { where = "token", kind = "drop-after-commit" });
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => client.RefreshAsync(first.RefreshToken));
+
+        Assert.Equal(1, (await client.ControlAsync(HttpMethod.Get, "refreshes")).Json.GetProperty("redeemed").GetInt32());
+    }
+
+    [Fact]
     public async Task ExpireAccessTokens_OfOnePerson_EndsTheirsOnly()
     {
         using var client = new OAuthClient(sandbox.Server.Address, "generic");

@@ -94,4 +94,23 @@ public sealed class CompatibilityOnMariaDb : CompatibilityTests<MariaDb>
 
         Assert.Empty(others);
     }
+
+    [Fact]
+    public async Task Session_ThatTheServerEndedInThePool_IsNotUsed()
+    {
+        await using var fixture = await StartAsync();
+        await Given.SessionAndConnectionAsync(fixture);
+        var grant = await Given.ActiveGrantAsync(fixture);
+
+        // As wait_timeout does it to whoever was idle, or paused.
+        const string pooled = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+        var sessions = await fixture.Database.ListAsync<long>(pooled);
+        Assert.NotEmpty(sessions);
+        foreach (var session in sessions)
+            await fixture.Database.SqlAsync($"KILL {session}");
+        while ((await fixture.Database.ListAsync<long>(pooled)).Intersect(sessions).Any())
+            await Task.Delay(20, Cancellation);
+
+        await fixture.Store.MustAsync([QueryRunChanges.Start(Given.Run(fixture, grant))], EventKind.QueryStarted);
+    }
 }

@@ -16,10 +16,15 @@ internal static class ServeCommand
         var access = Seconds("--access-token-seconds", "Lifetime of access tokens.", new Lifetimes().AccessTokenSeconds);
         var refresh = Seconds("--refresh-token-seconds", "Lifetime of refresh tokens.", new Lifetimes().RefreshTokenSeconds);
         var code = Seconds("--code-seconds", "Lifetime of authorization codes.", new Lifetimes().AuthorizationCodeSeconds);
+        var engines = new Option<int>("--max-engines")
+        {
+            Description = "People whose data the platform keeps loaded at once.",
+            DefaultValueFactory = _ => new PlatformOptions().MaxEngines,
+        };
         var parent = new Option<int?>("--parent-pid") { Description = "End when the process with this id ends." };
         var command = new Command("serve", "Runs the authorization servers and the platform on 127.0.0.1.")
         {
-            port, data, config, access, refresh, code, parent,
+            port, data, config, access, refresh, code, engines, parent,
         };
         command.SetAction((result, cancellation) => RunAsync(
             new SandboxOptions
@@ -34,6 +39,7 @@ internal static class ServeCommand
                 },
                 Logging = Log,
             },
+            new PlatformOptions { MaxEngines = result.GetValue(engines) },
             result.GetValue(config),
             result.GetValue(parent),
             result.InvocationConfiguration,
@@ -51,7 +57,7 @@ internal static class ServeCommand
         .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
 
     private static async Task<int> RunAsync(
-        SandboxOptions options, FileInfo? config, int? parent, InvocationConfiguration console, CancellationToken cancellation)
+        SandboxOptions options, PlatformOptions platform, FileInfo? config, int? parent, InvocationConfiguration console, CancellationToken cancellation)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
@@ -59,7 +65,7 @@ internal static class ServeCommand
             var additions = config is null
                 ? options.Additions
                 : SandboxAdditions.Parse(await File.ReadAllTextAsync(config.FullName, stop.Token));
-            var composed = Compose(options with { Additions = additions });
+            var composed = Compose(options with { Additions = additions }, platform);
             await using var server = await SandboxServer.StartAsync(composed, stop.Token);
             await console.Output.WriteLineAsync($"Sandbox ready at {server.Address.GetLeftPart(UriPartial.Authority)}");
             foreach (var issuer in server.IssuerIdentifiers)
@@ -82,9 +88,9 @@ internal static class ServeCommand
     }
 
     /// <summary>The one place where resource servers join the issuers.</summary>
-    private static SandboxOptions Compose(SandboxOptions options) => options with
+    private static SandboxOptions Compose(SandboxOptions options, PlatformOptions platform) => options with
     {
-        AddResources = services => services.AddPlatform(new PlatformOptions()),
+        AddResources = services => services.AddPlatform(platform),
         MapResources = app => app.MapPlatform(),
     };
 

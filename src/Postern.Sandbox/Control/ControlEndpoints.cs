@@ -50,6 +50,7 @@ internal static class ControlEndpoints
 
         control.MapGet("log", (TrafficLog log) => Answer(log.Read()));
         control.MapDelete("log", (TrafficLog log) => log.Clear());
+        control.MapGet("refreshes", (TrafficLog log) => Answer(log.CountRefreshes()));
         control.MapGet("faults", (FaultScript faults) => Answer(faults.Pending));
         control.MapDelete("faults", (FaultScript faults) => faults.Clear());
         control.MapPost("faults", AddFault);

@@ -50,11 +50,12 @@ public sealed record TrafficSnapshot(
     IReadOnlyList<IssuerRequest> Introspections,
     IReadOnlyList<StatementEntry> Statements);
 
-/// <summary>The last few thousand requests, in memory.</summary>
+/// <summary>The last few thousand requests, in memory, and a count of refresh tokens that goes back further.</summary>
 internal sealed class TrafficLog(TimeProvider time) : ITrafficLog
 {
     private const int Capacity = 10_000;
     private readonly Lock _gate = new();
+    private readonly RefreshLedger _refreshes = new();
     private readonly Queue<(string Endpoint, IssuerRequest Request)> _requests = new();
     private readonly Queue<StatementEntry> _statements = new();
 
@@ -78,6 +79,19 @@ internal sealed class TrafficLog(TimeProvider time) : ITrafficLog
         lock (_gate)
         {
             Append(_requests, (endpoint, request));
+            if (endpoint == "token" && request is { GrantType: "refresh_token", RefreshFingerprint: { } fingerprint })
+            {
+                _refreshes.Presented(request.Issuer, fingerprint, redeemed: request.Outcome == "ok");
+            }
+        }
+    }
+
+    /// <summary>What was done with refresh tokens since the log was cleared.</summary>
+    public RefreshCount CountRefreshes()
+    {
+        lock (_gate)
+        {
+            return _refreshes.Count();
         }
     }
 
@@ -95,6 +109,7 @@ internal sealed class TrafficLog(TimeProvider time) : ITrafficLog
         {
             _requests.Clear();
             _statements.Clear();
+            _refreshes.Clear();
         }
     }
 

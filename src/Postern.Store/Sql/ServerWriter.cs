@@ -21,7 +21,8 @@ namespace Postern.Store;
 /// </remarks>
 internal sealed class ServerWriter : IWriter
 {
-    private const int Attempts = 5;
+    private const int Attempts = 8;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
 
     private readonly Database database;
     private readonly TimeSpan patience;
@@ -89,8 +90,11 @@ internal sealed class ServerWriter : IWriter
             catch (Exception e) when (
                 attempt < Attempts && time.GetElapsedTime(began) < patience && (e is OvertakenException || (e is DbException failed && database.Dialect.MayRunAgain(failed))))
             {
-                // At once: whoever won has committed or soon will, and a row lock makes the next attempt wait for it.
                 cancellation = CancellationToken.None;
+                // The first time at once: whoever won has committed or soon will, and a row lock makes the next attempt wait for it. In a
+                // crowd the same may meet again, so then a little later each time.
+                if (attempt > 1)
+                    await Task.Delay(Pause * attempt, time, CancellationToken.None);
             }
         }
     }

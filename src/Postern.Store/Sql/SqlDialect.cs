@@ -33,7 +33,7 @@ internal abstract class SqlDialect : IAsyncDisposable
     public virtual string? Announcement => null;
 
     /// <summary>The SQL as this database reads it, but for <c>{now}</c>.</summary>
-    public string Translate(string sql) => sql
+    public virtual string Translate(string sql) => sql
         .Replace("{share}", ShareLock, StringComparison.Ordinal)
         .Replace("{update}", UpdateLock, StringComparison.Ordinal);
 

@@ -37,6 +37,9 @@ internal sealed class ChildProcess : IDisposable
     /// <summary>Its exit code, once it ended.</summary>
     public int ExitCode => process.ExitCode;
 
+    /// <summary>What it has cost so far; zero once it ended.</summary>
+    public TimeSpan ProcessorTime => process.HasExited ? TimeSpan.Zero : process.TotalProcessorTime;
+
     /// <summary>Both of its outputs so far, line by line.</summary>
     public IReadOnlyCollection<string> Lines => [.. lines];
 
@@ -99,11 +102,13 @@ internal sealed class ChildProcess : IDisposable
     }
 
     /// <summary>Asks it to end (SIGTERM).</summary>
-    public void Terminate()
-    {
-        using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
-    }
+    public void Terminate() => Signal("TERM");
+
+    /// <summary>Stops it where it stands (SIGSTOP): it lives, holds what it holds, and does nothing.</summary>
+    public void Pause() => Signal("STOP");
+
+    /// <summary>Lets it go on (SIGCONT) as if no time had passed.</summary>
+    public void Resume() => Signal("CONT");
 
     /// <summary>Waits for its end and everything it said.</summary>
     public async Task<int> EndedAsync(TimeSpan within)
@@ -126,6 +131,12 @@ internal sealed class ChildProcess : IDisposable
         Kill();
         process.WaitForExit();
         process.Dispose();
+    }
+
+    private void Signal(string name)
+    {
+        using var kill = Process.Start("kill", ["-" + name, process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
     }
 
     private void Heard(string? line)

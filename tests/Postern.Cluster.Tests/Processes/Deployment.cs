@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Postern.Cluster.Tests.Storm;
 using Postern.Store;
 using Postern.TestDatabases;
 
@@ -18,6 +19,7 @@ internal sealed class Deployment : IAsyncDisposable
     private static readonly string PosternAssembly = Checkout.Assembly("Postern.Host", "postern");
     private readonly string folder = Directory.CreateTempSubdirectory("postern-cluster-").FullName;
     private readonly List<ChildProcess> all = [];
+    private readonly List<string> notes = [];
     private readonly List<int> ports;
     private readonly int sandboxPort;
 
@@ -41,6 +43,9 @@ internal sealed class Deployment : IAsyncDisposable
 
     /// <summary>Where the authorization servers and the platform are.</summary>
     public Uri SandboxAddress { get; }
+
+    /// <summary>The process of the sandbox.</summary>
+    public ChildProcess SandboxProcess => all.First(process => process.Name == "sandbox");
 
     /// <summary>Their control.</summary>
     public SandboxControl Sandbox { get; }
@@ -67,12 +72,14 @@ internal sealed class Deployment : IAsyncDisposable
     /// <param name="nodes">How many nodes start; their names are <c>node-0</c>, <c>node-1</c>, ….</param>
     /// <param name="change">Changes the configuration before anything starts.</param>
     /// <param name="store">On which kind of database; <see cref="StoreProvider.MySql"/> is MariaDB here.</param>
+    /// <param name="people">People known to the sandbox besides the demo's; each sees the flights of one small state.</param>
     /// <param name="withoutIss">Issuers of the sandbox that do not send <c>iss</c>.</param>
     public static async Task<Deployment> StartAsync(
-        int nodes = 1, Action<JsonNode>? change = null, StoreProvider store = StoreProvider.Sqlite, params string[] withoutIss)
+        int nodes = 1, Action<JsonNode>? change = null, StoreProvider store = StoreProvider.Sqlite, IReadOnlyList<Crowd.Member>? people = null,
+        params string[] withoutIss)
     {
         // Empty, as a new deployment finds it: its first node makes the tables.
-        var deployment = new Deployment(Math.Max(nodes, 2), await (store switch
+        var deployment = new Deployment(Math.Max(nodes, 4), await (store switch
         {
             StoreProvider.PostgreSql => PostgreSql.CreateAsync(),
             StoreProvider.MySql => MariaDb.CreateAsync(),
@@ -81,7 +88,7 @@ internal sealed class Deployment : IAsyncDisposable
         try
         {
             deployment.WriteConfig(change);
-            await deployment.StartSandboxAsync(withoutIss);
+            await deployment.StartSandboxAsync(people ?? [], withoutIss);
             for (var index = 0; index < nodes; index++)
                 await deployment.StartNodeAsync(index);
             return deployment;
@@ -94,12 +101,16 @@ internal sealed class Deployment : IAsyncDisposable
     }
 
     /// <summary>Starts a node, for the first time or again; waits until it is ready.</summary>
-    public async Task<Node> StartNodeAsync(int index = 0)
+    /// <param name="connection">Its own way to the database; null for everybody's.</param>
+    public async Task<Node> StartNodeAsync(int index = 0, string? connection = null)
     {
         var name = $"node-{index}";
         var address = new Uri($"http://localhost:{ports[index]}");
+        var environment = new Dictionary<string, string>(Environment) { ["POSTERN__NODE__NAME"] = name };
+        if (connection is not null)
+            environment["POSTERN__STORE__CONNECTIONSTRING"] = connection;
         var process = Keep(ChildProcess.DotNet(
-            name, PosternAssembly, new Dictionary<string, string>(Environment) { ["POSTERN__NODE__NAME"] = name },
+            name, PosternAssembly, environment,
             "serve", "--config", ConfigFile, "--listen", address.AbsoluteUri));
         await process.SaysAsync("Postern is ready");
         var node = new Node(name, address, process);
@@ -143,6 +154,14 @@ internal sealed class Deployment : IAsyncDisposable
         tenant["Connections"]!["lakehouse"]!["Execution"]!["MaxConcurrency"] = 64;
         change?.Invoke(tenant);
         File.WriteAllText(ConfigFile, config.ToJsonString());
+    }
+
+    /// <summary>Writes down a measurement beside the outputs that are kept of this deployment.</summary>
+    public void Note(string measured)
+    {
+        lock (notes)
+            notes.Add(measured);
+        TestContext.Current.TestOutputHelper?.WriteLine(measured);
     }
 
     /// <summary>Runs a verb of <c>postern</c> to its end.</summary>
@@ -209,7 +228,11 @@ internal sealed class Deployment : IAsyncDisposable
     private void KeepOutputs()
     {
         var test = string.Concat((TestContext.Current.TestCase?.TestCaseDisplayName ?? "unknown").Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));
-        var place = Directory.CreateDirectory(Checkout.Path($"artifacts/test-logs/cluster/{test}")).FullName;
+        var place = Checkout.Path($"artifacts/test-logs/cluster/{test}");
+        if (Directory.Exists(place))
+            Directory.Delete(place, recursive: true);
+        Directory.CreateDirectory(place);
+        File.WriteAllLines(Path.Combine(place, "notes.log"), notes);
         foreach (var (index, process) in all.Index())
             File.WriteAllLines(Path.Combine(place, $"{index:00}-{process.Name.Replace(' ', '-')}.log"), process.Lines);
     }
@@ -218,7 +241,7 @@ internal sealed class Deployment : IAsyncDisposable
 
     private string SandboxFolder => Path.Combine(folder, "sandbox");
 
-    private async Task StartSandboxAsync(string[] withoutIss)
+    private async Task StartSandboxAsync(IReadOnlyList<Crowd.Member> people, string[] withoutIss)
     {
         var additions = new JsonObject
         {
@@ -229,6 +252,14 @@ internal sealed class Deployment : IAsyncDisposable
                 Client("corp", "postern-portal", "/sign-in/callback")),
             ["secretsFile"] = SecretsFile,
             ["withoutIss"] = new JsonArray([.. withoutIss.Select(issuer => JsonValue.Create(issuer))]),
+            ["users"] = new JsonArray([.. people.Select(member => new JsonObject
+            {
+                ["id"] = member.Name,
+                ["email"] = member.Name + "@skyline.example",
+                ["name"] = member.Name,
+                ["states"] = new JsonArray(member.State),
+                ["admin"] = false,
+            })]),
         };
         Directory.CreateDirectory(SandboxFolder);
         var file = Path.Combine(folder, "sandbox.json");
@@ -236,7 +267,8 @@ internal sealed class Deployment : IAsyncDisposable
         var process = Keep(ChildProcess.DotNet(
             "sandbox", Checkout.Assembly("Postern.Sandbox", "postern-sandbox"),
             new Dictionary<string, string> { ["POSTERN_SANDBOX_DATA"] = Checkout.Path("web/node_modules/vega-datasets/data") },
-            "serve", "--port", sandboxPort.ToString(System.Globalization.CultureInfo.InvariantCulture), "--config", file, "--data", SandboxFolder));
+            "serve", "--port", sandboxPort.ToString(System.Globalization.CultureInfo.InvariantCulture), "--config", file, "--data", SandboxFolder,
+            "--max-engines", people.Count == 0 ? "6" : "32"));
         await process.SaysAsync("Sandbox ready");
     }
 

@@ -10,6 +10,13 @@ internal sealed record TokenRequest(string Issuer, string? Client, string? Grant
 /// <summary>A statement and the state it was recorded in.</summary>
 internal sealed record StatementRecord(DateTimeOffset At, string? User, string Sql, string State);
 
+/// <summary>What was done with refresh tokens.</summary>
+/// <param name="Presented">How often one was presented.</param>
+/// <param name="Redeemed">How often one was exchanged.</param>
+/// <param name="Reused">How many were presented after they were spent, which ended their families.</param>
+/// <param name="Repeated">Those presented more than once.</param>
+internal sealed record RefreshCount(long Presented, long Redeemed, int Reused, IReadOnlyList<JsonElement> Repeated);
+
 /// <summary>The control endpoints of the sandbox.</summary>
 internal sealed class SandboxControl(Uri address) : IDisposable
 {
@@ -29,6 +36,10 @@ internal sealed class SandboxControl(Uri address) : IDisposable
 
     /// <summary>How often a refresh token was presented.</summary>
     public async Task<int> RefreshesAsync() => (await TokenRequestsAsync()).Count(request => request.GrantType == "refresh_token");
+
+    /// <summary>What was done with every refresh token since the log was cleared, however long ago that is.</summary>
+    public async Task<RefreshCount> CountRefreshesAsync() =>
+        (await SendAsync(HttpMethod.Get, "refreshes", null)).Deserialize<RefreshCount>(JsonSerializerOptions.Web)!;
 
     /// <summary>Every state that a statement was seen in.</summary>
     public async Task<IReadOnlyList<StatementRecord>> StatementsAsync()
