@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using Dapper;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -15,10 +13,12 @@ using Postern.Policy;
 using Postern.Store;
 using Postern.Vault;
 
+[assembly: AssemblyFixture(typeof(Servers))]
+
 namespace Postern.Grants.Tests.Support;
 
 /// <summary>
-/// One or more whole nodes over one SQLite file, one file keyring and one scripted authorization server, under a clock that the test
+/// One or more whole nodes over one database (a SQLite file unless a test brings another), one file keyring and one scripted authorization server, under a clock that the test
 /// turns. Background work runs only where a test starts it.
 /// </summary>
 internal sealed class Rig : IAsyncDisposable
@@ -34,11 +34,14 @@ internal sealed class Rig : IAsyncDisposable
 
     private readonly Func<GrantOptions, GrantOptions> configure;
 
-    private Rig(Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
+    private Rig(TestDatabase database, Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
     {
+        Database = database;
         Authority = authority;
         this.configure = options => (configure ?? (same => same))(options with { WaitAtMost = waitAtMost ?? options.WaitAtMost });
     }
+
+    public TestDatabase Database { get; }
 
     public Authority Authority { get; }
 
@@ -56,19 +59,24 @@ internal sealed class Rig : IAsyncDisposable
 
     /// <param name="waitAtMost">How long a query waits for another's renewal; the default's fifteen seconds are long to turn through.</param>
     /// <param name="configure">Other options than the defaults, for every node.</param>
-    public static async Task<Rig> StartAsync(TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null)
+    /// <param name="database">Another database than a file of SQLite; gone with the rig.</param>
+    public static async Task<Rig> StartAsync(TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null, TestDatabase? database = null)
     {
-        var rig = new Rig(await Authority.StartAsync(), waitAtMost, configure);
+        var rig = new Rig(database ?? await Sqlite.CreateAsync(), await Authority.StartAsync(), waitAtMost, configure);
         rig.AddNode("one");
         await rig.One.Store.MigrateAsync(Cancellation);
         await rig.One.Desk.Definitions.SeedAsync(rig.Seed(), "test", Cancellation);
         return rig;
     }
 
-    public TenantSeed Seed() => new(
-        new Tenant(Acme, "Acme", ["acme.test"], ["https://host.test"], new SignInSettings(Client("generic"), ["email"]), [Lake, Grace, Steady, Service]),
-        [Connection(Lake, "generic"), Connection(Grace, "test-grace"), Connection(Steady, "test-none"), Connection(Service, "generic") with { Identity = IdentityMode.Service }],
-        [new EmbedKey(Acme, "host", "Host", [.. new byte[32]], [WorkbookId.Parse("sales")], ["email"], ["https://host.test"])],
+    public TenantSeed Seed() => Seed(Acme);
+
+    /// <summary>A tenant, with the same connections as every other.</summary>
+    public TenantSeed Seed(TenantId tenant) => new(
+        new Tenant(tenant, "Acme", [$"{tenant}.test"], ["https://host.test"], new SignInSettings(Client("generic"), ["email"]), [Lake, Grace, Steady, Service]),
+        [.. new[] { Connection(Lake, "generic"), Connection(Grace, "test-grace"), Connection(Steady, "test-none"), Connection(Service, "generic") with { Identity = IdentityMode.Service } }
+            .Select(connection => connection with { Tenant = tenant })],
+        [new EmbedKey(tenant, "host", "Host", [.. new byte[32]], [WorkbookId.Parse("sales")], ["email"], ["https://host.test"])],
         [new SeedBody(DefinitionKind.Policy, "all", "{}")]);
 
     /// <summary>A further connection, of another server when one is given.</summary>
@@ -139,7 +147,7 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>An active grant with a first pair of the authorization server, an hour long.</summary>
     public async Task<(GrantId Id, Family Family)> GrantAsync(ConnectionId connectionId, Subject? subject = null, Authority? at = null, DateTimeOffset? absoluteEnd = null)
     {
-        var connection = await One.ConnectionAsync(connectionId);
+        var connection = await One.ConnectionAsync(connectionId, subject?.Key.Tenant);
         var family = (at ?? Authority).NewFamily(connection.Identity == IdentityMode.Service ? RefreshRotation.None : Profile(connection.Authorization.Profile)!.Rotation);
         var id = new GrantId(One.Get<IChance>().NewId());
         var owner = (subject ?? Ana).Key;
@@ -158,7 +166,7 @@ internal sealed class Rig : IAsyncDisposable
                 DefinitionRevision = connection.Revision,
                 AbsoluteEndAt = absoluteEnd,
             }, confirmation: null, Cancellation))],
-            new AuditEvent(EventKind.GrantConfirmed, Acme), null, Cancellation);
+            new AuditEvent(EventKind.GrantConfirmed, owner.Tenant), null, Cancellation);
         Assert.True(inserted.Committed, inserted.Refused);
         return (id, family);
     }
@@ -166,24 +174,16 @@ internal sealed class Rig : IAsyncDisposable
     public async Task<GrantRow> RowAsync(GrantId id) => (await One.Store.Grants.FindAsync(Acme, id, Cancellation))!;
 
     /// <summary>Runs SQL beside the store, as somebody with access to the database would.</summary>
-    public async Task<int> SqlAsync(string sql, object? parameters = null)
-    {
-        await using var connection = new SqliteConnection($"Data Source={File}");
-        return await connection.ExecuteAsync(sql, parameters);
-    }
+    public Task<int> SqlAsync(string sql, object? parameters = null) => Database.SqlAsync(sql, parameters);
 
-    public async Task<IReadOnlyList<string>> ColumnsAsync(string table)
-    {
-        await using var connection = new SqliteConnection($"Data Source={File}");
-        return [.. await connection.QueryAsync<string>("SELECT name FROM pragma_table_info(@table)", new { table })];
-    }
+    public Task<IReadOnlyList<string>> ColumnsAsync(string table) => Database.ListAsync<string>("SELECT name FROM pragma_table_info(@table)", new { table });
 
     public async ValueTask DisposeAsync()
     {
         foreach (var node in nodes)
             await node.DisposeAsync();
         await Authority.DisposeAsync();
-        SqliteConnection.ClearAllPools();
+        await Database.DisposeAsync();
         Directory.Delete(folder, recursive: true);
     }
 
@@ -203,10 +203,8 @@ internal sealed class Rig : IAsyncDisposable
         return node;
     }
 
-    private string File => Path.Combine(folder, "store", "postern.db");
-
-    private static Subject Person(string name) => new(
-        new SubjectKey(Acme, "https://idp.test", name),
+    public static Subject Person(string name, TenantId? tenant = null) => new(
+        new SubjectKey(tenant ?? Acme, "https://idp.test", name),
         ImmutableSortedDictionary<string, ImmutableArray<string>>.Empty.Add("email", [$"{name}@acme.test"]));
 
     private AuthorizationSettings Client(string profile) => new(
@@ -242,8 +240,8 @@ internal sealed class Rig : IAsyncDisposable
         services.AddSingleton<IChance, SystemChance>();
         services.AddSingleton<Events>();
         services.AddSingleton<IEventListener>(provider => provider.GetRequiredService<Events>());
-        Directory.CreateDirectory(Path.GetDirectoryName(File)!);
-        services.AddPosternStore(new StoreOptions { ConnectionString = $"Data Source={database ?? File}", Node = name, Time = StoreTime.Bound });
+        var options = database is null ? Database.Options : new StoreOptions { ConnectionString = $"Data Source={database}" };
+        services.AddPosternStore(options with { Node = name, Time = StoreTime.Bound });
         services.AddVault(new VaultOptions
         {
             Deployment = "test",
@@ -280,7 +278,8 @@ internal sealed class TestNode(Rig rig, string name, ServiceProvider services) :
 
     public T Get<T>() where T : notnull => services.GetRequiredService<T>();
 
-    public async Task<Connection> ConnectionAsync(ConnectionId id) => (await Desk.Definitions.ConnectionAsync(Rig.Acme, id, Rig.Cancellation)).Value();
+    public async Task<Connection> ConnectionAsync(ConnectionId id, TenantId? tenant = null) =>
+        (await Desk.Definitions.ConnectionAsync(tenant ?? Rig.Acme, id, Rig.Cancellation)).Value();
 
     /// <summary>Starts everything that a host would.</summary>
     public async Task StartAsync()
@@ -300,7 +299,7 @@ internal sealed class TestNode(Rig rig, string name, ServiceProvider services) :
 
     public async Task<PermittedQuery> PermitAsync(ConnectionId id, Subject? subject = null)
     {
-        var connection = await ConnectionAsync(id);
+        var connection = await ConnectionAsync(id, subject?.Key.Tenant);
         var viewer = new Viewer(subject ?? Rig.Ana, SessionKind.Portal, null, new HashSet<ConnectionId> { id });
         if (connection.Identity == IdentityMode.User)
             return QueryPolicy.JudgeFreeSql(viewer, connection).Value();
