@@ -38,6 +38,18 @@ internal sealed class Committer(Database database, StoreOptions options, IChance
         return new(CommitResult.Ok, Keep: true);
     }
 
+    /// <summary>Runs every change that fits and passes over the others; answers how many did. They write no two rows of one another.</summary>
+    public async Task<Written<int>> WriteFittingAsync(WriteScope scope, IReadOnlyList<Upkeep> changes)
+    {
+        var notices = new List<FeedNotice>();
+        var fitting = 0;
+        foreach (var change in changes)
+            fitting += await ApplyAsync(scope, change, notices) ? 1 : 0;
+        if (notices.Count > 0)
+            await AnnounceAsync(scope, notices);
+        return new(fitting, Keep: true);
+    }
+
     private async Task<bool> ApplyAsync(WriteScope scope, Change change, List<FeedNotice> notices)
     {
         try

@@ -34,14 +34,28 @@ internal sealed class Rig : IAsyncDisposable
 
     private readonly Func<GrantOptions, GrantOptions> configure;
 
-    private Rig(TestDatabase database, Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
+    private readonly bool live;
+
+    private Rig(TestDatabase database, bool live, Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
     {
         Database = database;
+        this.live = live;
         Authority = authority;
         this.configure = options => (configure ?? (same => same))(options with { WaitAtMost = waitAtMost ?? options.WaitAtMost });
     }
 
     public TestDatabase Database { get; }
+
+    /// <summary>Writes a file beside the database; answers its path.</summary>
+    public string Write(string name, string text)
+    {
+        var file = Path.Combine(folder, name);
+        File.WriteAllText(file, text);
+        return file;
+    }
+
+    /// <summary>The directory of the keyring.</summary>
+    public string Keys => Path.Combine(folder, "keys");
 
     public Authority Authority { get; }
 
@@ -60,9 +74,11 @@ internal sealed class Rig : IAsyncDisposable
     /// <param name="waitAtMost">How long a query waits for another's renewal; the default's fifteen seconds are long to turn through.</param>
     /// <param name="configure">Other options than the defaults, for every node.</param>
     /// <param name="database">Another database than a file of SQLite; gone with the rig.</param>
-    public static async Task<Rig> StartAsync(TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null, TestDatabase? database = null)
+    /// <param name="live">By the real time, for tests with processes beside; the clock turns nothing then.</param>
+    public static async Task<Rig> StartAsync(
+        TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null, TestDatabase? database = null, bool live = false)
     {
-        var rig = new Rig(database ?? await Sqlite.CreateAsync(), await Authority.StartAsync(), waitAtMost, configure);
+        var rig = new Rig(database ?? await Sqlite.CreateAsync(), live, await Authority.StartAsync(), waitAtMost, configure);
         rig.AddNode("one");
         await rig.One.Store.MigrateAsync(Cancellation);
         await rig.One.Desk.Definitions.SeedAsync(rig.Seed(), "test", Cancellation);
@@ -236,16 +252,16 @@ internal sealed class Rig : IAsyncDisposable
     {
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddSingleton<TimeProvider>(Clock);
+        services.AddSingleton(live ? TimeProvider.System : Clock);
         services.AddSingleton<IChance, SystemChance>();
         services.AddSingleton<Events>();
         services.AddSingleton<IEventListener>(provider => provider.GetRequiredService<Events>());
         var options = database is null ? Database.Options : new StoreOptions { ConnectionString = $"Data Source={database}" };
-        services.AddPosternStore(options with { Node = name, Time = StoreTime.Bound });
+        services.AddPosternStore(options with { Node = name, Time = live ? StoreTime.Database : StoreTime.Bound });
         services.AddVault(new VaultOptions
         {
             Deployment = "test",
-            FileKeyring = new FileKeyringOptions { Directory = Path.Combine(folder, "keys") },
+            FileKeyring = new FileKeyringOptions { Directory = Keys },
         });
         services.AddOAuthClient();
         services.AddGrants(configure(new GrantOptions { Node = name, Profiles = Profile }));
