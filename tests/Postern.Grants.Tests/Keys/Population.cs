@@ -10,8 +10,12 @@ namespace Postern.Grants.Tests.Keys;
 /// <summary>Many tenants with many sealed rows each, written by the product: definitions with client secrets, grants, sessions, revocations that wait.</summary>
 internal sealed class Population
 {
-    private const int Definitions = 2;
-    private const int Sessions = 20;
+    /// <summary>Definitions of a tenant.</summary>
+    public const int Definitions = 2;
+
+    /// <summary>Sessions of a tenant.</summary>
+    public const int Sessions = 20;
+
     private const int Revocations = 8;
     private readonly Rig rig;
     private readonly int rows;
@@ -25,9 +29,7 @@ internal sealed class Population
 
     public IReadOnlyList<TenantId> Tenants { get; }
 
-    /// <summary>Rows of a tenant that a rotation moves.</summary>
-    public int RowsOfATenant => rows;
-
+    /// <param name="rowsOfATenant">How many rows of each tenant a rotation moves.</param>
     public static async Task<Population> WriteAsync(Rig rig, int tenants, int rowsOfATenant)
     {
         var population = new Population(rig, tenants, rowsOfATenant);

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
@@ -14,14 +13,17 @@ namespace Postern.Grants.Tests.Keys;
 /// </summary>
 public abstract class RotationUnderLoadTests<TDatabase> where TDatabase : ITestDatabase
 {
-    private const int Kills = 20;
+    private const int RowsOfATenant = 200;
     private const int Users = 8;
-    private static readonly bool Full = Environment.GetEnvironmentVariable("POSTERN_TEST_FULL") == "1";
 
-    protected virtual int Tenants => Full ? 1_000 : 100;
+    protected static bool Full { get; } = Environment.GetEnvironmentVariable("POSTERN_TEST_FULL") == "1";
+
+    protected virtual int Tenants => 20;
+
+    protected virtual int Kills => Full ? 20 : 4;
 
     // Nodes hear of a new key within a second here, and a renewal takes milliseconds.
-    private static string Settle => Full ? "90" : "10";
+    private static string Settle => Full ? "90" : "5";
 
     [Fact]
     public async Task Rotation_OfEveryKeyUnderLoadKilledAgainAndAgain_FailsNoRequestAndLosesNothing()
@@ -31,8 +33,8 @@ public abstract class RotationUnderLoadTests<TDatabase> where TDatabase : ITestD
         var random = new Random(seed);
         await using var rig = await Rig.StartAsync(database: await TDatabase.CreateMigratedAsync(), live: true);
         var written = Stopwatch.StartNew();
-        var population = await Population.WriteAsync(rig, Tenants, 200);
-        Say($"{Tenants} tenants, {Tenants * 200} rows written in {written.Elapsed.TotalSeconds:0} s");
+        var population = await Population.WriteAsync(rig, Tenants, RowsOfATenant);
+        Say($"{Tenants} tenants, {Tenants * RowsOfATenant} rows written in {written.Elapsed.TotalSeconds:0} s");
         var before = await KeysAsync(rig);
         var verb = new VaultVerb(rig);
         await using var load = await Load.StartAsync(rig, population, Users);
@@ -44,18 +46,22 @@ public abstract class RotationUnderLoadTests<TDatabase> where TDatabase : ITestD
         for (var run = 0; killed < Kills; run++)
         {
             string[] arguments = run % 4 == 3 ? ["rotate-root", "--rate", "100000", "--settle", "1"] : ["rotate", "--all", "--rate", "100000", "--settle", Settle];
-            killed += await verb.KillAsync(TimeSpan.FromSeconds(1.2 + random.NextDouble() * (Full ? 10 : 3)), arguments) ? 1 : 0;
+            killed += await verb.KillAsync(TimeSpan.FromSeconds(1.2 + random.NextDouble() * (Full ? 10 : 2)), arguments) ? 1 : 0;
         }
         Say($"{killed} kills in {rotating.Elapsed.TotalSeconds:0} s");
+        Assert.Equal(Kills, killed);
         var last = Stopwatch.StartNew();
         var (code, output) = await verb.RunAsync("rotate", "--all", "--rate", "100000", "--settle", Settle, "--json");
         Say($"last rotate: {last.Elapsed.TotalSeconds:0} s, {JsonNode.Parse(output)!.AsArray().Sum(report => (long)report!["moved"]!)} rows moved");
         Assert.True(code == 0, output);
         var whole = Stopwatch.StartNew();
-        (code, output) = await verb.RunAsync("rotate", "--all", "--rate", "100000", "--settle", Settle, "--json");
-        Assert.True(code == 0, output);
-        var moved = JsonNode.Parse(output)!.AsArray().Sum(report => (long)report!["moved"]!);
-        Say($"a whole rotation, undisturbed: {moved} rows in {whole.Elapsed.TotalSeconds:0} s, of which {Settle} s settling");
+        if (Full)
+        {
+            (code, output) = await verb.RunAsync("rotate", "--all", "--rate", "100000", "--settle", Settle, "--json");
+            Assert.True(code == 0, output);
+            var moved = JsonNode.Parse(output)!.AsArray().Sum(report => (long)report!["moved"]!);
+            Say($"a whole rotation: {moved} rows in {whole.Elapsed.TotalSeconds:0} s, of which {Settle} s settling");
+        }
         whole.Restart();
         (code, output) = await verb.RunAsync("rotate-root", "--rate", "100000", "--settle", Settle);
         Assert.True(code == 0, output);
@@ -77,7 +83,7 @@ public abstract class RotationUnderLoadTests<TDatabase> where TDatabase : ITestD
         var inventory = JsonNode.Parse(output)!.AsArray();
         Say($"verify: {inventory.Sum(one => Readable(one!, null))} values in {whole.Elapsed.TotalSeconds:0} s");
         Assert.All(inventory, one => Assert.Single(one!["versions"]!.AsArray()));
-        Assert.Equal(Tenants, inventory.Count(one => Readable(one!, "token.refresh") == 200 - 2 - 20 + load.GrantsOf((string)one!["tenant"]!["value"]!)));
+        Assert.Equal(Tenants, inventory.Count(one => Readable(one!, "token.refresh") == RowsOfATenant - Population.Definitions - Population.Sessions + load.GrantsOf((string)one!["tenant"]!["value"]!)));
         await load.AssertTokensAsync();
     }
 
@@ -90,14 +96,14 @@ public abstract class RotationUnderLoadTests<TDatabase> where TDatabase : ITestD
     private static void Say(FormattableString what) => TestContext.Current.SendDiagnosticMessage(what.ToString(CultureInfo.InvariantCulture));
 }
 
-public sealed class RotationUnderLoadTestsOnPostgreSql : RotationUnderLoadTests<PostgreSql>;
-
-public sealed class RotationUnderLoadTestsOnMariaDb : RotationUnderLoadTests<MariaDb>
+/// <summary>At full size here: 200,000 rows of 1,000 tenants with <c>POSTERN_TEST_FULL=1</c>, 20,000 otherwise.</summary>
+public sealed class RotationUnderLoadTestsOnPostgreSql : RotationUnderLoadTests<PostgreSql>
 {
-    protected override int Tenants => 20;
+    protected override int Tenants => Full ? 1_000 : 100;
+
+    protected override int Kills => 20;
 }
 
-public sealed class RotationUnderLoadTestsOnSqlite : RotationUnderLoadTests<Sqlite>
-{
-    protected override int Tenants => 20;
-}
+public sealed class RotationUnderLoadTestsOnMariaDb : RotationUnderLoadTests<MariaDb>;
+
+public sealed class RotationUnderLoadTestsOnSqlite : RotationUnderLoadTests<Sqlite>;
