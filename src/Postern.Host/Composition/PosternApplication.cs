@@ -31,6 +31,8 @@ internal static class PosternApplication
             // Request lines of the callback hold codes and states; the framework's own request logs stay off at every level.
             .AddFilter("Microsoft.AspNetCore.Hosting", LogLevel.Error)
             .AddFilter("System.Net.Http", LogLevel.None)
+            // It would print the whole schema.
+            .AddFilter("FluentMigrator", LogLevel.Warning)
             // A failed start is told by the command, in a sentence; a background service that fails stops the host, which is critical.
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
 
