@@ -73,7 +73,7 @@ group_unit() {
 }
 
 # What needs a database server or fault injection; the rest of these suites runs with the unit tests.
-on_servers=("*OnPostgreSql" "*OnMariaDb" "*CrashTests" "*FaultTests")
+on_servers=("*OnPostgreSql" "*OnMariaDb" "*CrashTests" "*FaultTests" "*UnderLoadTestsOnSqlite")
 
 group_store() {
   need_packages postgresql:"$(compgen -G '/usr/lib/postgresql/*/bin/postgres' | tail -n 1)" mariadb-server:/usr/sbin/mariadbd libfiu0:/usr/lib/fiu/fiu_posix_preload.so
