@@ -63,21 +63,26 @@ need_packages() {
 group_unit() {
   build_web
   local room
-  for room in Model Policy OAuth Vault Audit Warehouse Grants Gateway Host Sandbox; do
+  for room in Model Policy OAuth Vault Audit Warehouse Gateway Host Sandbox; do
     dotnet_suite "Postern.$room.Tests"
   done
-  dotnet_suite Postern.Store.Tests --filter-not-class "${store_on_servers[@]}"
+  for room in Store Grants; do
+    dotnet_suite "Postern.$room.Tests" --filter-not-class "${on_servers[@]}"
+  done
   web_suite test
 }
 
-# What needs a database server or fault injection; the rest of the store's suites runs with the unit tests.
-store_on_servers=("*OnPostgreSql" "*OnMariaDb" "*CrashTests" "*FaultTests")
+# What needs a database server or fault injection; the rest of these suites runs with the unit tests.
+on_servers=("*OnPostgreSql" "*OnMariaDb" "*CrashTests" "*FaultTests" "*UnderLoadTestsOnSqlite")
 
 database_servers() { echo postgresql:"$(compgen -G '/usr/lib/postgresql/*/bin/postgres' | tail -n 1)" mariadb-server:/usr/sbin/mariadbd; }
 
 group_store() {
   need_packages $(database_servers) libfiu0:/usr/lib/fiu/fiu_posix_preload.so
-  SUITE_SUFFIX=-servers dotnet_suite Postern.Store.Tests --filter-class "${store_on_servers[@]}"
+  local room
+  for room in Store Grants; do
+    SUITE_SUFFIX=-servers dotnet_suite "Postern.$room.Tests" --filter-class "${on_servers[@]}"
+  done
 }
 
 group_cluster() {

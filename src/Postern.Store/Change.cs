@@ -45,7 +45,7 @@ public class Change
 
 /// <summary>
 /// A change that decides nothing by itself, such as a heartbeat or the extension of an idle session. It may go along in a commit,
-/// or alone by <see cref="PosternStore.UpkeepAsync"/>, without an event.
+/// or alone by <see cref="PosternStore.UpkeepAsync(Upkeep, CancellationToken)"/>, without an event.
 /// </summary>
 public sealed class Upkeep : Change
 {

@@ -132,6 +132,20 @@ public sealed class PosternStore : IAsyncDisposable
     }
 
     /// <summary>
+    /// Writes pieces of upkeep in one transaction, each for itself: one that does not find its row is passed over, and disturbs no other.
+    /// Answers how many stand.
+    /// </summary>
+    /// <param name="upkeep">Updates of one row each, of different rows.</param>
+    public async Task<int> UpkeepAsync(IReadOnlyList<Upkeep> upkeep, CancellationToken cancellation = default)
+    {
+        if (upkeep.Count == 0)
+            return 0;
+        var stand = await writer.RunAsync(scope => committer.WriteFittingAsync(scope, upkeep), cancellation);
+        signals.Committed(upkeep.Any(piece => piece.Notice is not null), hasEvents: false);
+        return stand;
+    }
+
+    /// <summary>
     /// Claims the renewal of a grant as it was read (<see cref="RenewalChanges.Claim"/>): the fence that every later step names, or
     /// null when another was first.
     /// </summary>

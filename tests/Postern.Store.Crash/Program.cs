@@ -1,17 +1,21 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Postern.Model;
 using Postern.Store;
 using Postern.Store.Crash;
 
 // A process that holds only a store.
-//   migrate PROVIDER CONNECTION         brings the schema up to date
+//   migrate PROVIDER CONNECTION [N]     brings the schema up to date; with N it kills itself before the N-th statement
 //   write PROVIDER CONNECTION PREFIX    commits until it is killed; prints the name of each commit once it is acknowledged
 //   fault CONNECTION POINT COUNT        SQLite, while calls of POINT fail; see Faults
 var verb = args[0];
 var options = verb == "fault"
     ? new StoreOptions { ConnectionString = args[1], Node = "crash", BusyTimeout = TimeSpan.FromSeconds(1) }
     : new StoreOptions { Provider = Enum.Parse<StoreProvider>(args[1]), ConnectionString = args[2], Node = "crash" };
-await using var services = new ServiceCollection().AddPosternStore(options).BuildServiceProvider();
+var collection = new ServiceCollection().AddPosternStore(options);
+if (verb == "migrate" && args.Length > 3)
+    collection.AddSingleton<ILoggerFactory>(new DiesAt(int.Parse(args[3], System.Globalization.CultureInfo.InvariantCulture)));
+await using var services = collection.BuildServiceProvider();
 var store = services.GetRequiredService<PosternStore>();
 switch (verb)
 {

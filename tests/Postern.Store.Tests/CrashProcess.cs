@@ -42,6 +42,16 @@ internal static class CrashProcess
         return said;
     }
 
+    /// <summary>Runs it to its end, its own or by a signal; true when it ended in good order.</summary>
+    public static async Task<bool> TryAsync(params string[] arguments)
+    {
+        using var process = Start(new Dictionary<string, string>(), arguments);
+        var (_, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode is 0 or 128 + 9, $"exit {process.ExitCode}: {await errors}");
+        return process.ExitCode == 0;
+    }
+
     private static Process Start(IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
         // Beside this project's output, under the same configuration.

@@ -41,6 +41,53 @@ public abstract class CrashTests<TDatabase> : StoreSuite<TDatabase> where TDatab
         Assert.Equal(1, await fixture.ScalarAsync<long>("SELECT COUNT(*) FROM counters"));
     }
 
+    /// <summary>
+    /// Killed before its first step, and, run again on what that left, before its second, and so on: each run begins in what the one
+    /// before left. Then as a whole, killed at one step and finished, for every step.
+    /// </summary>
+    [Fact]
+    public async Task Migrate_KilledAtEveryStep_GoesOnWhereItStopped()
+    {
+        var expected = await ColumnsAsync(await TDatabase.CreateMigratedAsync());
+        await using var always = new StoreFixture(await TDatabase.CreateAsync(), StoreTime.Database);
+        var (steps, stride) = (1, CrashProcess.Full ? 1 : 7);
+        while (!await MigratesAsync(always, steps))
+            steps += stride;
+        Assert.InRange(steps, 20, 1000);
+        Assert.Equal(expected, await ColumnsAsync(always.Database));
+
+        for (var step = 2; step <= steps; step += stride)
+        {
+            await using var once = new StoreFixture(await TDatabase.CreateAsync(), StoreTime.Database);
+            if (await MigratesAsync(once, step))
+                break;
+            Assert.True(await CrashProcess.TryAsync("migrate", $"{once.Database.Options.Provider}", once.Database.Options.ConnectionString));
+            Assert.Equal(expected, await ColumnsAsync(once.Database));
+            await once.Store.RecordAsync(Given.Event(), Cancellation);
+            Assert.Equal((1, 1), (await once.ScalarAsync<long>("SELECT COUNT(*) FROM leases"), await once.ScalarAsync<long>("SELECT COUNT(*) FROM counters")));
+        }
+
+        static Task<bool> MigratesAsync(StoreFixture fixture, int step) => CrashProcess.TryAsync(
+            "migrate", $"{fixture.Database.Options.Provider}", fixture.Database.Options.ConnectionString, step.ToString(System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>All tables, columns and indexes, as the database names them.</summary>
+    private static async Task<IReadOnlyList<string>> ColumnsAsync(TestDatabase database) => await database.ListAsync<string>(database.Options.Provider switch
+    {
+        StoreProvider.PostgreSql =>
+            """
+            SELECT table_name || '.' || column_name || ' ' || data_type || is_nullable FROM information_schema.columns WHERE table_schema = 'public'
+            UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1
+            """,
+        StoreProvider.MySql =>
+            """
+            SELECT CONCAT(table_name, '.', column_name, ' ', column_type, is_nullable) FROM information_schema.columns WHERE table_schema = DATABASE()
+            UNION ALL SELECT CONCAT(table_name, '.', index_name, ' ', column_name, non_unique, seq_in_index) FROM information_schema.statistics WHERE table_schema = DATABASE()
+            ORDER BY 1
+            """,
+        _ => "SELECT COALESCE(sql, name) FROM sqlite_master ORDER BY 1",
+    });
+
     /// <summary>Every acknowledged commit is there, whole, at most so many others, and the audit log verifies.</summary>
     internal static async Task AssertWholeAsync(StoreFixture fixture, IReadOnlyList<string> acknowledged, int others)
     {

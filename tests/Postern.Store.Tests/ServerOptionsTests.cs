@@ -24,6 +24,22 @@ public sealed class ServerOptionsTests
     }
 
     [Theory]
+    [InlineData("db.example")]
+    [InlineData("10.0.0.5")]
+    [InlineData("localhost,db.example")]
+    public void Server_OnAnotherMachineWithoutAMode_HasItsCertificateAndItsNameChecked(string host)
+    {
+        var pg = new StoreOptions { Provider = StoreProvider.PostgreSql, ConnectionString = Pg.Replace("{0}", host, StringComparison.Ordinal) };
+        var my = new StoreOptions { Provider = StoreProvider.MySql, ConnectionString = My.Replace("{0}", host, StringComparison.Ordinal) };
+
+        Assert.Equal(Npgsql.SslMode.VerifyFull, PostgreSqlDialect.Builder(pg).SslMode);
+        Assert.Equal(MySqlConnector.MySqlSslMode.VerifyFull, MySqlDialect.Builder(my).SslMode);
+        // Allowing less does not ask for less.
+        Assert.Equal(Npgsql.SslMode.VerifyFull, PostgreSqlDialect.Builder(pg with { AllowUnprotectedServer = true }).SslMode);
+        Assert.Equal(MySqlConnector.MySqlSslMode.VerifyFull, MySqlDialect.Builder(my with { AllowUnprotectedServer = true }).SslMode);
+    }
+
+    [Theory]
     [InlineData("localhost", true)]
     [InlineData("127.0.0.1", true)]
     [InlineData("127.0.0.1:5433", true)]

@@ -37,7 +37,7 @@ public sealed class Servers : IAsyncDisposable
             binaries,
             "postgres",
             $"{binaries}/initdb -D data -U postern -A trust -E UTF8 --locale=C --no-sync",
-            $"{binaries}/postgres -D data -k $PWD -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB",
+            $"{binaries}/postgres -D data -k $PWD -c listen_addresses= -c fsync=off -c full_page_writes=off -c jit=off -c max_connections=400 -c shared_buffers=64MB",
             async folder =>
             {
                 await using var connection = new NpgsqlConnection($"Host={folder};Username=postern;Database=postgres;Pooling=false");

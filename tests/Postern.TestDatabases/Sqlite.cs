@@ -7,7 +7,9 @@ namespace Postern.TestDatabases;
 /// <summary>A SQLite file in a folder of its own.</summary>
 public sealed class Sqlite : TestDatabase, ITestDatabase
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("postern-store-").FullName;
+    private readonly string folder;
+
+    private Sqlite(string folder) => this.folder = folder;
 
     public string File => Path.Combine(folder, "postern.db");
 
@@ -15,9 +17,22 @@ public sealed class Sqlite : TestDatabase, ITestDatabase
 
     public override StoreOptions Options => new() { ConnectionString = $"Data Source={File}" };
 
-    public static Task<TestDatabase> CreateAsync() => Task.FromResult<TestDatabase>(new Sqlite());
+    public static Task<TestDatabase> CreateAsync() => Task.FromResult<TestDatabase>(new Sqlite(OnDisk()));
 
-    public static Task<TestDatabase> CreateMigratedAsync() => new Sqlite().MigratedAsync();
+    public static Task<TestDatabase> CreateMigratedAsync() => new Sqlite(OnDisk()).MigratedAsync();
+
+    /// <summary>
+    /// A file in memory where the system has a place for that, for suites to whom it does not matter what a disk keeps: thousands of
+    /// commits would wait for thousands of synchronisations.
+    /// </summary>
+    public static TestDatabase InMemory()
+    {
+        const string Memory = "/dev/shm";
+        if (!OperatingSystem.IsLinux() || !Directory.Exists(Memory))
+            return new Sqlite(OnDisk());
+        var folder = Path.Combine(Memory, "postern-store-" + Guid.NewGuid().ToString("N"));
+        return new Sqlite(Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName);
+    }
 
     public override DbConnection Connect() => new SqliteConnection(Options.ConnectionString);
 
@@ -45,4 +60,6 @@ public sealed class Sqlite : TestDatabase, ITestDatabase
         Directory.Delete(folder, recursive: true);
         return ValueTask.CompletedTask;
     }
+
+    private static string OnDisk() => Directory.CreateTempSubdirectory("postern-store-").FullName;
 }

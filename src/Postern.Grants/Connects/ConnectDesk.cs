@@ -162,6 +162,9 @@ public sealed class ConnectDesk
         var opened = await vault.OpenAsync(Context(row, connection), row.Sealed, cancellation);
         if (!opened.TryGet(out var secret, out var cannotOpen))
         {
+            // Nobody moved or edited anything.
+            if (cannotOpen.AsVaultError() == VaultError.KeyStoreUnavailable)
+                return KeysUnavailable(cannotOpen);
             await store.RecordAsync(Event(EventKind.RecordRefused, row) with { Code = cannotOpen.Code }, cancellation);
             return new Refusal(RefusalKind.Untrusted, "The settings of this connection changed meanwhile. Start again.") { Code = cannotOpen.Code };
         }

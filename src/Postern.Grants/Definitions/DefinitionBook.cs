@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Collections.Frozen;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -14,15 +13,19 @@ namespace Postern.Grants.Definitions;
 /// rebuilt when the feed names a definition. A row whose MAC does not fit, or an older revision that was put back, is an event
 /// and is not believed: whatever it defines is unavailable until somebody with the key puts it right.
 /// </summary>
-public sealed partial class DefinitionBook(PosternStore store, TokenVault vault, ILogger<DefinitionBook> log) : IChangeListener, IDisposable
+public sealed partial class DefinitionBook(PosternStore store, TokenVault vault, TimeProvider time, ILogger<DefinitionBook> log) : IChangeListener, IDisposable
 {
     private readonly SemaphoreSlim rebuilding = new(1, 1);
     // Rows already reported as edited, so that one edit is one event and not one for each look.
     private readonly ConcurrentDictionary<(TenantId, DefinitionKind, string, long), bool> reported = new();
     // The highest revision of each that was believed here: an older one that comes back was put back by somebody else.
     private readonly ConcurrentDictionary<(TenantId, DefinitionKind, string), long> highest = new();
-    private volatile Snapshot? snapshot;
+    // How often the keys of each tenant changed: what was judged under others is judged again.
+    private readonly ConcurrentDictionary<TenantId, long> keyChanges = new();
+    private volatile DefinitionSnapshot? snapshot;
     private int outdated = 1;
+    private long missed;
+    private long lookAgain;
 
     /// <summary>The tenant of a host name, or null.</summary>
     public async ValueTask<Tenant?> TenantOfHostAsync(string host, CancellationToken cancellation) =>
@@ -42,12 +45,8 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         var current = await CurrentAsync(cancellation);
         if (current.Connections.TryGetValue((tenant, id), out var connection))
             return connection;
-        return current.Refused.Contains((tenant, DefinitionKind.Connection, id.Value))
-            ? new Refusal(RefusalKind.Unavailable, "The settings of this connection were changed outside Postern and are not used. An administrator has to put them right.")
-            {
-                Connection = id,
-                Code = "definition-tampered",
-            }
+        return current.Refused.TryGetValue((tenant, DefinitionKind.Connection, id.Value), out var why)
+            ? why with { Connection = id }
             : new Refusal(RefusalKind.NotFound, "There is no such connection.") { Code = "connection-unknown" };
     }
 
@@ -137,13 +136,19 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     {
         foreach (var change in changes)
         {
-            if (change.Kind == ChangeKind.Definition)
+            if (change.Kind == ChangeKind.Key)
+                keyChanges.AddOrUpdate(change.Tenant, 1, (_, changes) => changes + 1);
+            if (change.Kind is ChangeKind.Definition)
                 Interlocked.Exchange(ref outdated, 1);
         }
     }
 
     /// <inheritdoc/>
-    public void OnMissed() => Interlocked.Exchange(ref outdated, 1);
+    public void OnMissed()
+    {
+        Interlocked.Increment(ref missed);
+        Interlocked.Exchange(ref outdated, 1);
+    }
 
     /// <inheritdoc/>
     public void Dispose() => rebuilding.Dispose();
@@ -216,9 +221,9 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
             return kept.Equals(told);
     }
 
-    private async ValueTask<Snapshot> CurrentAsync(CancellationToken cancellation)
+    private async ValueTask<DefinitionSnapshot> CurrentAsync(CancellationToken cancellation)
     {
-        if (snapshot is { } ready && Volatile.Read(ref outdated) == 0)
+        if (snapshot is { } ready && (Volatile.Read(ref outdated) == 0 || IsWaitingForTheKeyStore))
             return ready;
         await rebuilding.WaitAsync(cancellation);
         try
@@ -241,60 +246,73 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         }
     }
 
-    private async Task<Snapshot> BuildAsync(CancellationToken cancellation)
+    private async Task<DefinitionSnapshot> BuildAsync(CancellationToken cancellation)
     {
         var rows = new List<DefinitionRow>();
-        var refused = new HashSet<(TenantId, DefinitionKind, string)>();
         foreach (var kind in Enum.GetValues<DefinitionKind>())
-        {
-            foreach (var row in await store.Definitions.CurrentOfAllAsync(kind, cancellation))
-            {
-                if (await BelieveAsync(row, cancellation) is not { } believed)
-                    refused.Add((row.Tenant, row.Kind, row.Name));
-                else if (!believed.IsRetired)
-                    rows.Add(believed);
-            }
-        }
+            rows.AddRange(await store.Definitions.CurrentOfAllAsync(kind, cancellation));
+        // After the rows: one that came into force since is looked for again.
+        var newest = await store.Definitions.HighestOfAllAsync(cancellation);
 
-        var tenants = new Dictionary<TenantId, Tenant>();
-        var connections = new Dictionary<(TenantId, ConnectionId), Connection>();
-        var keys = new Dictionary<(TenantId, string), EmbedKey>();
+        var before = snapshot;
+        var believed = new Dictionary<(TenantId, DefinitionKind, string), BelievedDefinition>();
+        var refused = new Dictionary<(TenantId, DefinitionKind, string), Refusal>();
         foreach (var row in rows)
         {
-            switch (row.Kind)
+            var key = (row.Tenant, row.Kind, row.Name);
+            // Before the row is judged: a key that changes meanwhile has it judged again.
+            var stamp = StampOf(row.Tenant);
+            var was = before?.Believed.GetValueOrDefault(key);
+            // Byte for byte what was judged before, under keys that nobody changed since.
+            if (was is not null && was.Stamp == stamp && was.Is(row) && row.Revision >= newest.GetValueOrDefault(key))
             {
-                case DefinitionKind.Tenant:
-                    var (tenant, tenantSecret) = DefinitionJson.Read<Tenant>(row.Body);
-                    var client = tenant.SignIn.Client with { ClientSecret = await OpenAsync(SignInContext(tenant), tenantSecret, cancellation) };
-                    tenants[row.Tenant] = tenant with { SignIn = tenant.SignIn with { Client = client }, Revision = row.Revision };
-                    break;
-                case DefinitionKind.Connection:
-                    var (connection, secret) = DefinitionJson.Read<Connection>(row.Body);
-                    var authorization = connection.Authorization with { ClientSecret = await OpenAsync(SecretContext(connection), secret, cancellation) };
-                    connections[(row.Tenant, connection.Id)] = connection with { Authorization = authorization, Revision = row.Revision };
-                    break;
-                case DefinitionKind.EmbedKey:
-                    var key = DefinitionJson.Read<EmbedKey>(row.Body).Definition;
-                    keys[(row.Tenant, key.Id)] = key;
-                    break;
+                believed[key] = was;
+                continue;
+            }
+            try
+            {
+                if (await BelieveAsync(row, newest.GetValueOrDefault(key), cancellation) is not { } fits)
+                    refused[key] = DefinitionSnapshot.Edited;
+                else if (!fits.IsRetired)
+                    believed[key] = new(fits, await ReadAsync(fits, cancellation), stamp);
+            }
+            catch (VaultException unavailable) when (before is not null)
+            {
+                // The key store's outage is this tenant's alone, and what was believed of it stays: a query's start asks the database
+                // whether the revision that it was judged by is in force.
+                if (was is not null)
+                    believed[key] = was with { Stamp = -1 };
+                else
+                    refused[key] = unavailable.Refusal;
+                Volatile.Write(ref lookAgain, time.GetTimestamp());
+                Interlocked.Exchange(ref outdated, 1);
             }
         }
-        return new(
-            (snapshot?.Version ?? 0) + 1,
-            tenants.ToFrozenDictionary(),
-            HostsOf(tenants.Values),
-            connections.ToFrozenDictionary(),
-            keys.ToFrozenDictionary(),
-            rows.GroupBy(row => (row.Tenant, row.Kind)).ToFrozenDictionary(group => group.Key, group => (IReadOnlyList<DefinitionRow>)[.. group]),
-            refused.ToFrozenSet());
+        return DefinitionSnapshot.Of((before?.Version ?? 0) + 1, believed, refused);
     }
 
-    // A host that two tenants name belongs to neither: nobody takes over another's origin, and the other tenants go on.
-    private static FrozenDictionary<string, Tenant> HostsOf(IEnumerable<Tenant> tenants) => tenants
-        .SelectMany(tenant => tenant.Hosts.Distinct(StringComparer.Ordinal), (tenant, host) => (host, tenant))
-        .GroupBy(pair => pair.host, StringComparer.Ordinal)
-        .Where(claims => claims.Count() == 1)
-        .ToFrozenDictionary(claims => claims.Key, claims => claims.Single().tenant, StringComparer.Ordinal);
+    private async Task<object?> ReadAsync(DefinitionRow row, CancellationToken cancellation)
+    {
+        switch (row.Kind)
+        {
+            case DefinitionKind.Tenant:
+                var (tenant, tenantSecret) = DefinitionJson.Read<Tenant>(row.Body);
+                var client = tenant.SignIn.Client with { ClientSecret = await OpenAsync(SignInContext(tenant), tenantSecret, cancellation) };
+                return tenant with { SignIn = tenant.SignIn with { Client = client }, Revision = row.Revision };
+            case DefinitionKind.Connection:
+                var (connection, secret) = DefinitionJson.Read<Connection>(row.Body);
+                var authorization = connection.Authorization with { ClientSecret = await OpenAsync(SecretContext(connection), secret, cancellation) };
+                return connection with { Authorization = authorization, Revision = row.Revision };
+            case DefinitionKind.EmbedKey:
+                return DefinitionJson.Read<EmbedKey>(row.Body).Definition;
+            default:
+                return null;
+        }
+    }
+
+    private bool IsWaitingForTheKeyStore => Volatile.Read(ref lookAgain) is var since and not 0 && time.GetElapsedTime(since) < TimeSpan.FromSeconds(1);
+
+    private long StampOf(TenantId tenant) => keyChanges.GetValueOrDefault(tenant) + Interlocked.Read(ref missed);
 
     private async Task<SecretText?> OpenAsync(RecordContext context, byte[]? sealedSecret, CancellationToken cancellation)
     {
@@ -308,7 +326,11 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     }
 
     /// <summary>The row, when its MAC fits and it is the newest there ever was; null, with an event, when somebody edited the database.</summary>
-    private async Task<DefinitionRow?> BelieveAsync(DefinitionRow row, CancellationToken cancellation)
+    private async Task<DefinitionRow?> BelieveAsync(DefinitionRow row, CancellationToken cancellation) =>
+        await BelieveAsync(row, await store.Definitions.HighestAsync(row.Tenant, row.Kind, row.Name, cancellation), cancellation);
+
+    /// <param name="stored">The highest revision that there is.</param>
+    private async Task<DefinitionRow?> BelieveAsync(DefinitionRow row, long stored, CancellationToken cancellation)
     {
         var judged = await vault.VerifyMacAsync(
             MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body, row.MadeBy), row.Mac, cancellation);
@@ -322,8 +344,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
             await ReportAsync(row, why.Code, cancellation);
             return null;
         }
-        var newest = await HighestAsync(row.Tenant, row.Kind, row.Name, cancellation);
-        if (row.Revision >= newest)
+        if (row.Revision >= Math.Max(stored, highest.GetValueOrDefault((row.Tenant, row.Kind, row.Name))))
         {
             highest[(row.Tenant, row.Kind, row.Name)] = row.Revision;
             return row;
@@ -371,13 +392,4 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
 
     [LoggerMessage(4102, LogLevel.Warning, "Tenant {Tenant} was shredded and is passed over. Take it out of the configuration; a tenant of another name may begin anew.")]
     private static partial void PassedOver(ILogger log, TenantId tenant);
-
-    private sealed record Snapshot(
-        long Version,
-        FrozenDictionary<TenantId, Tenant> Tenants,
-        FrozenDictionary<string, Tenant> Hosts,
-        FrozenDictionary<(TenantId, ConnectionId), Connection> Connections,
-        FrozenDictionary<(TenantId, string), EmbedKey> EmbedKeys,
-        FrozenDictionary<(TenantId, DefinitionKind), IReadOnlyList<DefinitionRow>> Others,
-        FrozenSet<(TenantId, DefinitionKind, string)> Refused);
 }

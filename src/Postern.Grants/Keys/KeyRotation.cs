@@ -14,6 +14,12 @@ public sealed record RotationPace(double RowsPerSecond, TimeSpan Settle)
 {
     /// <value>200 rows a second, 90 seconds.</value>
     public static RotationPace Default { get; } = new(200, TimeSpan.FromSeconds(90));
+
+    /// <value>How many rows are moved in one transaction at most; 100. Whoever renews one of them waits until it is written, some milliseconds.</value>
+    public int Batch { get; init; } = 100;
+
+    // Ten times a second at least, so that a slow rotation is an even one.
+    internal int RowsAtOnce => (int)Math.Clamp(RowsPerSecond / 10, 1, Batch);
 }
 
 /// <summary>How far a rotation is.</summary>
@@ -38,7 +44,7 @@ public sealed record RotationReport(
 /// Rotates tenants' keys while nodes serve:
 /// <list type="number">
 /// <item>a new version is put in the active one's place; every node seals with it from then on</item>
-/// <item>rows that are not under it are moved, each by compare-and-set on the bytes that were read</item>
+/// <item>rows that are not under it are moved, many at once, each by compare-and-set on the bytes that were read</item>
 /// <item>after a while in which nobody can still seal with an old version, what came late is moved too</item>
 /// <item>old versions that nothing uses are removed</item>
 /// </list>
@@ -126,26 +132,41 @@ public sealed class KeyRotation
         {
             overtaken = false;
             sweep.Unreadable = 0;
-            await foreach (var row in rows.LastingAsync(sweep.Tenant, version, cancellation))
+            await foreach (var batch in rows.LastingAsync(sweep.Tenant, version, cancellation).Chunk(pace.RowsAtOnce).WithCancellation(cancellation))
             {
-                switch (await row.MoveAsync!(cancellation))
-                {
-                    case MoveResult.Moved:
-                        sweep.Moved++;
-                        left--;
-                        break;
-                    case MoveResult.Overtaken:
-                        overtaken = true;
-                        break;
-                    case MoveResult.Unreadable:
-                        sweep.Unreadable++;
-                        break;
-                }
+                var (moved, unreadable) = await MoveAsync(batch, cancellation);
+                sweep.Moved += moved;
+                sweep.Unreadable += unreadable;
+                left -= moved;
+                // What anybody wrote since it was read stands, and is looked at again.
+                overtaken |= moved + unreadable < batch.Length;
                 progress.Report(new(sweep.Tenant.Value, sweep.Moved, Math.Max(left, 0), sweep.Unreadable, paced.Rate));
-                await paced.NextAsync(cancellation);
+                await paced.NextAsync(batch.Length, cancellation);
             }
         }
         while (overtaken);
+    }
+
+    private async Task<(int Moved, int Unreadable)> MoveAsync(VaultRow[] batch, CancellationToken cancellation)
+    {
+        var (moved, unreadable) = (0, 0);
+        var untold = new List<Upkeep>(batch.Length);
+        foreach (var row in batch)
+        {
+            switch (await row.SealAnewAsync!(cancellation))
+            {
+                case null:
+                    unreadable++;
+                    break;
+                case { Told: { } told, Change: var change }:
+                    moved += (await store.CommitAsync([change], told, null, cancellation)).Committed ? 1 : 0;
+                    break;
+                case { Change: var change }:
+                    untold.Add(change);
+                    break;
+            }
+        }
+        return (moved + await store.UpkeepAsync(untold, cancellation), unreadable);
     }
 
     private async Task<RotationReport> RetireAsync(Sweep sweep, string actor, CancellationToken cancellation)
@@ -194,10 +215,10 @@ internal sealed class Pacer(double perSecond, TimeProvider time)
     /// <summary>How many a second so far.</summary>
     public double Rate => done / Math.Max(time.GetElapsedTime(begun).TotalSeconds, 0.001);
 
-    /// <summary>One more was done; waits until the next may be.</summary>
-    public async ValueTask NextAsync(CancellationToken cancellation)
+    /// <summary>So many more were done; waits until the next may be.</summary>
+    public async ValueTask NextAsync(int more, CancellationToken cancellation)
     {
-        done++;
+        done += more;
         var early = TimeSpan.FromSeconds(done / perSecond) - time.GetElapsedTime(begun);
         if (early > TimeSpan.Zero)
             await Task.Delay(early, time, cancellation);

@@ -121,7 +121,7 @@ public sealed class RootRotation
                         overtaken = true;
                 }
                 sweep.Progress.Report(new("root", sweep.Done, left.Count - i - 1, sweep.Unreadable, sweep.Paced.Rate));
-                await sweep.Paced.NextAsync(cancellation);
+                await sweep.Paced.NextAsync(1, cancellation);
             }
         }
         while (overtaken);

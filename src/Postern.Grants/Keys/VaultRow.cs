@@ -4,18 +4,10 @@ using Postern.Vault;
 
 namespace Postern.Grants.Keys;
 
-/// <summary>How moving a row under the newest key version ended.</summary>
-internal enum MoveResult
-{
-    /// <summary>It is under it.</summary>
-    Moved,
-
-    /// <summary>Somebody wrote the row in between; what was written stands, and is looked at again.</summary>
-    Overtaken,
-
-    /// <summary>It does not open where it lies: edited, moved, or its key is gone. It was left as it is.</summary>
-    Unreadable,
-}
+/// <summary>How a row is moved under the newest key version: by compare-and-set on the bytes that were read.</summary>
+/// <param name="Change">All sealed values of the row, in one statement.</param>
+/// <param name="Told">What the log must know of it; null for most.</param>
+internal sealed record Move(Upkeep Change, AuditEvent? Told = null);
 
 /// <summary>One sealed value of a row: a record or a MAC.</summary>
 /// <param name="Kind">What it is, such as <c>token.refresh</c> or <c>mac.session</c>.</param>
@@ -25,8 +17,11 @@ internal sealed record SealedPart(string Kind, Guid? Version, Func<CancellationT
 
 /// <summary>A row with what it holds under the tenant's key.</summary>
 /// <param name="Parts">Its sealed values.</param>
-/// <param name="MoveAsync">Moves all of them under the newest key version, in one statement; null for rows that live minutes.</param>
-internal sealed record VaultRow(IReadOnlyList<SealedPart> Parts, Func<CancellationToken, Task<MoveResult>>? MoveAsync);
+/// <param name="SealAnewAsync">
+/// Seals all of them under the newest key version, and answers how the row is moved, or null when it does not open where it lies: edited,
+/// moved, or its key is gone. Itself null for rows that live minutes.
+/// </param>
+internal sealed record VaultRow(IReadOnlyList<SealedPart> Parts, Func<CancellationToken, Task<Move?>>? SealAnewAsync);
 
 /// <summary>An outcome of the vault as this room's sweeps judge it.</summary>
 internal static class VaultAnswers

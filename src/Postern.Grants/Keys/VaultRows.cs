@@ -62,9 +62,9 @@ internal sealed class VaultRows(PosternStore store, TokenVault vault, RowMacs ma
             {
                 var (newAccess, newRefresh) = (await ResealAsync(access, row.AccessSealed, cancellation), await ResealAsync(refresh, row.RefreshSealed, cancellation));
                 if (!newAccess.Opened() || !newRefresh.Opened() || row.Mac is not null && !(await macs.CheckAsync(row, cancellation)).Opened())
-                    return MoveResult.Unreadable;
+                    return null;
                 var mac = row.Mac is null ? null : await macs.OfAsync(row, cancellation);
-                return await MoveAsync(ResealChanges.Grant(row, OrNull(newAccess), OrNull(newRefresh), mac), cancellation);
+                return new(ResealChanges.Grant(row, OrNull(newAccess), OrNull(newRefresh), mac));
             });
     }
 
@@ -78,16 +78,16 @@ internal sealed class VaultRows(PosternStore store, TokenVault vault, RowMacs ma
             {
                 var (newAccess, newRefresh) = (await ResealAsync(access, row.AccessSealed, cancellation), await ResealAsync(refresh, row.RefreshSealed, cancellation));
                 return newAccess.Opened() && newRefresh.Opened()
-                    ? await MoveAsync(ResealChanges.Revocation(row, OrNull(newAccess), OrNull(newRefresh)), cancellation)
-                    : MoveResult.Unreadable;
+                    ? new(ResealChanges.Revocation(row, OrNull(newAccess), OrNull(newRefresh)))
+                    : null;
             });
     }
 
     private VaultRow Of(SessionRow row) => new(
         [.. Mac("mac.session", row.Mac, token => macs.CheckAsync(row, token))],
         async cancellation => (await macs.CheckAsync(row, cancellation)).Opened()
-            ? await MoveAsync(ResealChanges.Session(row, await macs.OfAsync(row, cancellation)), cancellation)
-            : MoveResult.Unreadable);
+            ? new(ResealChanges.Session(row, await macs.OfAsync(row, cancellation)))
+            : null);
 
     private VaultRow Of(DefinitionRow row)
     {
@@ -98,21 +98,17 @@ internal sealed class VaultRows(PosternStore store, TokenVault vault, RowMacs ma
             {
                 var resealed = secret is null ? Outcome<byte[]>.Of([]) : await vault.ResealAsync(secret.Context, secret.Record, cancellation);
                 if (!resealed.Opened() || !(await CheckAsync(row, cancellation)).Opened())
-                    return MoveResult.Unreadable;
+                    return null;
                 var body = secret is null || OrNull(resealed) is not { } record ? row.Body : secret.Write(record);
                 var mac = await vault.MacAsync(Context(row), Message(row, body), cancellation);
                 var move = ResealChanges.Definition(row, body, mac);
                 if (secret is null || row.SupersededAt is not null)
-                    return await MoveAsync(move, cancellation);
+                    return new(move);
                 // The log knows the digest of what is in force.
-                var told = new AuditEvent(EventKind.DefinitionChanged, row.Tenant) { Code = "resealed" }
-                    .With("definition", DefinitionRow.FeedKey(row.Kind, row.Name)).With("revision", row.Revision).With("sha256", DefinitionRow.DigestOf(body));
-                return (await store.CommitAsync([move], told, null, cancellation)).Committed ? MoveResult.Moved : MoveResult.Overtaken;
+                return new(move, new AuditEvent(EventKind.DefinitionChanged, row.Tenant) { Code = "resealed" }
+                    .With("definition", DefinitionRow.FeedKey(row.Kind, row.Name)).With("revision", row.Revision).With("sha256", DefinitionRow.DigestOf(body)));
             });
     }
-
-    private async Task<MoveResult> MoveAsync(Upkeep move, CancellationToken cancellation) =>
-        (await store.UpkeepAsync(move, cancellation)).Committed ? MoveResult.Moved : MoveResult.Overtaken;
 
     /// <summary>A record sealed anew; nothing, as an empty array, for none.</summary>
     private async ValueTask<Outcome<byte[]>> ResealAsync(RecordContext context, byte[]? record, CancellationToken cancellation) =>

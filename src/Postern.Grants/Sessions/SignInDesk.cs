@@ -72,7 +72,9 @@ public sealed class SignInDesk
 
         var opened = await vault.OpenAsync(RecordContexts.SignIn(tenant.Id, hash.Hex, settings.Issuer), row.Sealed, cancellation);
         if (!opened.TryGet(out var secret, out var sealedFor))
-            return await RefuseAsync(tenant, sealedFor.Code, cancellation);
+            return sealedFor.AsVaultError() == VaultError.KeyStoreUnavailable
+                ? new Refusal(RefusalKind.Unavailable, "The key store does not answer right now. Sign in again shortly.") { RetryAfter = sealedFor.RetryAfter, Code = sealedFor.Code }
+                : await RefuseAsync(tenant, sealedFor.Code, cancellation);
         using (secret)
         {
             if (!PendingAuthorization.TryRead(secret, out var pending))

@@ -33,6 +33,8 @@ internal static class PosternApplication
             .AddFilter("Microsoft", LogLevel.Warning)
             .AddFilter("Microsoft.AspNetCore.Hosting", LogLevel.Error)
             .AddFilter("System.Net.Http", LogLevel.None)
+            // It would print the whole schema.
+            .AddFilter("FluentMigrator", LogLevel.Warning)
             // A failed start is told by the command, in a sentence; a background service that fails stops the host, which is critical.
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
 

@@ -10,11 +10,10 @@ internal sealed class Committer(Database database, StoreOptions options, IChance
 {
     private const string TakePlaces = "UPDATE counters SET counted = counted + @count WHERE name = 'feed'";
 
-    private const string InsertChange =
-        """
-        INSERT INTO changes (id, at, kind, tenant, entity_key)
-        SELECT counted - @remaining, {now}, @kind, @tenant, @key FROM counters WHERE name = 'feed'
-        """;
+    private const string InsertChanges = "INSERT INTO changes (id, at, kind, tenant, entity_key) ";
+
+    // So many parameters and parts of a statement every database takes.
+    private const int ChangesAtOnce = 100;
 
     private const string InsertLeaf =
         """
@@ -36,6 +35,18 @@ internal sealed class Committer(Database database, StoreOptions options, IChance
         if (notices.Count > 0)
             await AnnounceAsync(scope, notices);
         return new(CommitResult.Ok, Keep: true);
+    }
+
+    /// <summary>Runs every change that fits and passes over the others; answers how many did. They write no two rows of one another.</summary>
+    public async Task<Written<int>> WriteFittingAsync(WriteScope scope, IReadOnlyList<Upkeep> changes)
+    {
+        var notices = new List<FeedNotice>();
+        var fitting = 0;
+        foreach (var change in changes)
+            fitting += await ApplyAsync(scope, change, notices) ? 1 : 0;
+        if (notices.Count > 0)
+            await AnnounceAsync(scope, notices);
+        return new(fitting, Keep: true);
     }
 
     private async Task<bool> ApplyAsync(WriteScope scope, Change change, List<FeedNotice> notices)
@@ -79,10 +90,19 @@ internal sealed class Committer(Database database, StoreOptions options, IChance
     private async Task AnnounceAsync(WriteScope scope, List<FeedNotice> notices)
     {
         await ExecuteAsync(scope, TakePlaces, new { count = notices.Count });
-        for (var i = 0; i < notices.Count; i++)
+        foreach (var some in notices.Index().Chunk(ChangesAtOnce))
         {
-            var (kind, tenant, key, _) = notices[i];
-            await ExecuteAsync(scope, InsertChange, new { remaining = notices.Count - 1 - i, kind = (int)kind, tenant = tenant.Value, key });
+            var parameters = new DynamicParameters();
+            var rows = new List<string>(some.Length);
+            foreach (var (i, (kind, tenant, key, _)) in some)
+            {
+                rows.Add($"SELECT counted - @remaining{i}, {{now}}, @kind{i}, @tenant{i}, @key{i} FROM counters WHERE name = 'feed'");
+                parameters.Add($"remaining{i}", notices.Count - 1 - i);
+                parameters.Add($"kind{i}", (int)kind);
+                parameters.Add($"tenant{i}", tenant.Value);
+                parameters.Add($"key{i}", key);
+            }
+            await ExecuteAsync(scope, InsertChanges + string.Join(" UNION ALL ", rows), parameters);
         }
         if (database.Dialect.Announcement is { } announcement)
             await ExecuteAsync(scope, announcement, new { });

@@ -30,6 +30,13 @@ public sealed class DefinitionReads
             "SELECT * FROM definitions WHERE tenant = @tenant AND kind = @kind AND name = @name ORDER BY revision DESC LIMIT 1",
             new { tenant = tenant.Value, kind = (int)kind, name }, DefinitionRow.Read, cancellation))?.Revision ?? 0;
 
+    /// <summary>The highest revision of everything that ever was, in force or not.</summary>
+    public async Task<IReadOnlyDictionary<(TenantId Tenant, DefinitionKind Kind, string Name), long>> HighestOfAllAsync(CancellationToken cancellation) =>
+        (await database.ListAsync(
+            "SELECT tenant, kind, name, MAX(revision) AS highest FROM definitions GROUP BY tenant, kind, name", null,
+            row => (Key: (row.Tenant(), (DefinitionKind)row.Int("kind"), row.Text("name")), Highest: row.Number("highest")), cancellation))
+        .ToDictionary(row => row.Key, row => row.Highest);
+
     /// <summary>One revision, in force or not; null if there is none.</summary>
     public Task<DefinitionRow?> FindAsync(TenantId tenant, DefinitionKind kind, string name, long revision, CancellationToken cancellation) =>
         database.FindAsync(

@@ -47,6 +47,6 @@ public sealed class M0004Log : ForwardOnlyMigration
             .NameOrNull("holder")
             .Number("fence")
             .Number("expires_at");
-        Insert.IntoTable("leases").Row(new { name = "sequencer", fence = 0L, expires_at = 0L });
+        Execute.Sql("INSERT INTO leases (name, fence, expires_at) SELECT 'sequencer', 0, 0 FROM (SELECT COUNT(*) AS n FROM leases) AS made WHERE made.n = 0");
     }
 }

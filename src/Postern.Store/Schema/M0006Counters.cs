@@ -13,6 +13,6 @@ public sealed class M0006Counters : ForwardOnlyMigration
             .WithColumn("name").AsString(ColumnTypes.SlugLength).PrimaryKey()
             .Number("counted");
         // Goes on where databases of earlier versions stopped.
-        Execute.Sql("INSERT INTO counters (name, counted) SELECT 'feed', COALESCE(MAX(id), 0) FROM changes");
+        Execute.Sql("INSERT INTO counters (name, counted) SELECT 'feed', (SELECT COALESCE(MAX(id), 0) FROM changes) FROM (SELECT COUNT(*) AS n FROM counters) AS made WHERE made.n = 0");
     }
 }

@@ -1,15 +1,19 @@
 using FluentMigrator.Runner;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Postern.Store;
 
-/// <summary>Brings the schema up to date, one process at a time.</summary>
-internal sealed class Migrator(SqlDialect dialect)
+/// <summary>Brings the schema up to date, one process at a time. Killed anywhere, it goes on when it is run again.</summary>
+/// <param name="loggers">Who is told of each statement, as information of <c>FluentMigrator</c>; null for nobody.</param>
+internal sealed class Migrator(SqlDialect dialect, ILoggerFactory? loggers = null)
 {
     public async Task MigrateAsync(CancellationToken cancellation)
     {
         await using var held = await dialect.LockForMigrationAsync(cancellation);
         await using var services = new ServiceCollection()
+            .AddSingleton(loggers ?? NullLoggerFactory.Instance)
             .AddFluentMigratorCore()
             .ConfigureRunner(runner =>
             {

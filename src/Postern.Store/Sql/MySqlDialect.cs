@@ -3,6 +3,7 @@ using System.Globalization;
 using Dapper;
 using FluentMigrator.Runner;
 using FluentMigrator.Runner.Generators.MySql;
+using FluentMigrator.Runner.Processors.MySql;
 using Microsoft.Extensions.DependencyInjection;
 using MySqlConnector;
 
@@ -127,6 +128,7 @@ internal sealed class MySqlDialect : SqlDialect
     {
         runner.AddMySql8().WithGlobalConnectionString(plain);
         runner.Services.AddScoped<IMySqlTypeMap>(_ => new MySqlTypes(collation));
+        runner.Services.AddScoped<MySql8Processor, RestartableMySqlProcessor>();
     }
 
     private static bool IsMariaDb(MySqlConnection connection) => connection.ServerVersion.Contains("MariaDB", StringComparison.OrdinalIgnoreCase);

@@ -138,7 +138,7 @@ public sealed class RotationTests
             if (++rows == 2)
                 dies.Cancel();
         });
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => rotation.RunAsync([Rig.Acme], false, "operator:test", Fast, killer, dies.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => rotation.RunAsync([Rig.Acme], false, "operator:test", Fast with { Batch = 1 }, killer, dies.Token));
         var versions = await rig.One.Store.Keys.OfAsync(Rig.Acme, Rig.Cancellation);
         Assert.Equal(2, versions.Count);
 

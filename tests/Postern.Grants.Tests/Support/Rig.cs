@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using Dapper;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -10,10 +8,12 @@ using Postern.OAuth;
 using Postern.Store;
 using Postern.Vault;
 
+[assembly: AssemblyFixture(typeof(Servers))]
+
 namespace Postern.Grants.Tests.Support;
 
 /// <summary>
-/// One or more whole nodes over one SQLite file, one file keyring and one scripted authorization server, under a clock that the test
+/// One or more whole nodes over one database (a SQLite file unless a test brings another), one file keyring and one scripted authorization server, under a clock that the test
 /// turns. Background work runs only where a test starts it.
 /// </summary>
 internal sealed class Rig : IAsyncDisposable
@@ -24,19 +24,37 @@ internal sealed class Rig : IAsyncDisposable
     public static readonly ConnectionId Steady = ConnectionId.Parse("steady");
     public static readonly ConnectionId Service = ConnectionId.Parse("service");
 
-    private readonly string folder = NewFolder();
+    private readonly string folder = Directory.CreateTempSubdirectory("postern-grants-").FullName;
     private readonly List<TestNode> nodes = [];
     private readonly List<Events> told = [];
 
     private readonly Func<GrantOptions, GrantOptions> configure;
 
-    private Rig(FakeTimeProvider clock, Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
+    private readonly bool live;
+
+    private Rig(
+        TestDatabase database, bool live, FakeTimeProvider clock, Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
     {
+        Database = database;
+        this.live = live;
         Clock = clock;
         DatabaseClock = new(clock);
         Authority = authority;
         this.configure = options => (configure ?? (same => same))(options with { WaitAtMost = waitAtMost ?? options.WaitAtMost });
     }
+
+    public TestDatabase Database { get; }
+
+    /// <summary>Writes a file beside the database; answers its path.</summary>
+    public string Write(string name, string text)
+    {
+        var file = Path.Combine(folder, name);
+        File.WriteAllText(file, text);
+        return file;
+    }
+
+    /// <summary>The directory of the keyring.</summary>
+    public string Keys => Path.Combine(folder, "keys");
 
     public Authority Authority { get; }
 
@@ -58,20 +76,27 @@ internal sealed class Rig : IAsyncDisposable
 
     /// <param name="waitAtMost">How long a query waits for another's renewal; the default's fifteen seconds are long to turn through.</param>
     /// <param name="configure">Other options than the defaults, for every node.</param>
-    public static async Task<Rig> StartAsync(TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null)
+    /// <param name="database">Another database than a file of SQLite; gone with the rig.</param>
+    /// <param name="live">By the real time, for tests with processes beside; the clock turns nothing then.</param>
+    public static async Task<Rig> StartAsync(
+        TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null, TestDatabase? database = null, bool live = false)
     {
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 11, 22, 9, 0, 0, TimeSpan.Zero));
-        var rig = new Rig(clock, await Authority.StartAsync(clock), waitAtMost, configure);
+        var rig = new Rig(database ?? Sqlite.InMemory(), live, clock, await Authority.StartAsync(live ? TimeProvider.System : clock), waitAtMost, configure);
         rig.AddNode("one");
         await rig.One.Store.MigrateAsync(Cancellation);
         await rig.One.Desk.Definitions.SeedAsync(rig.Seed(), "test", Cancellation);
         return rig;
     }
 
-    public TenantSeed Seed() => new(
-        new Tenant(Acme, "Acme", ["acme.test"], ["https://host.test"], new SignInSettings(Client("generic"), ["email"]), [Lake, Grace, Steady, Service]),
-        [Connection(Lake, "generic"), Connection(Grace, "test-grace"), Connection(Steady, "test-none"), Connection(Service, "generic") with { Identity = IdentityMode.Service }],
-        [new EmbedKey(Acme, "host", "Host", [.. new byte[32]], [WorkbookId.Parse("sales")], ["email"], ["https://host.test"])],
+    public TenantSeed Seed() => Seed(Acme);
+
+    /// <summary>A tenant, with the same connections as every other.</summary>
+    public TenantSeed Seed(TenantId tenant) => new(
+        new Tenant(tenant, "Acme", [$"{tenant}.test"], ["https://host.test"], new SignInSettings(Client("generic"), ["email"]), [Lake, Grace, Steady, Service]),
+        [.. new[] { Connection(Lake, "generic"), Connection(Grace, "test-grace"), Connection(Steady, "test-none"), Connection(Service, "generic") with { Identity = IdentityMode.Service } }
+            .Select(connection => connection with { Tenant = tenant })],
+        [new EmbedKey(tenant, "host", "Host", [.. new byte[32]], [WorkbookId.Parse("sales")], ["email"], ["https://host.test"])],
         [new SeedBody(DefinitionKind.Policy, "all", "{}")]);
 
     /// <summary>A further connection, of another server when one is given.</summary>
@@ -147,7 +172,7 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>An active grant with a first pair of the authorization server, an hour long unless that says otherwise.</summary>
     public async Task<(GrantId Id, Family Family)> GrantAsync(ConnectionId connectionId, Subject? subject = null, Authority? at = null, DateTimeOffset? absoluteEnd = null)
     {
-        var connection = await One.ConnectionAsync(connectionId);
+        var connection = await One.ConnectionAsync(connectionId, subject?.Key.Tenant);
         var family = (at ?? Authority).NewFamily(connection.Identity == IdentityMode.Service ? RefreshRotation.None : Profile(connection.Authorization.Profile)!.Rotation);
         var id = new GrantId(One.Get<IChance>().NewId());
         var owner = (subject ?? Ana).Key;
@@ -167,7 +192,7 @@ internal sealed class Rig : IAsyncDisposable
                 DefinitionRevision = connection.Revision,
                 AbsoluteEndAt = absoluteEnd,
             }, confirmation: null, Cancellation))],
-            new AuditEvent(EventKind.GrantConfirmed, Acme), null, Cancellation);
+            new AuditEvent(EventKind.GrantConfirmed, owner.Tenant), null, Cancellation);
         Assert.True(inserted.Committed, inserted.Refused);
         return (id, family);
     }
@@ -188,24 +213,16 @@ internal sealed class Rig : IAsyncDisposable
     public async Task<GrantRow> RowAsync(GrantId id) => (await One.Store.Grants.FindAsync(Acme, id, Cancellation))!;
 
     /// <summary>Runs SQL beside the store, as somebody with access to the database would.</summary>
-    public async Task<int> SqlAsync(string sql, object? parameters = null)
-    {
-        await using var connection = new SqliteConnection($"Data Source={File}");
-        return await connection.ExecuteAsync(sql, parameters);
-    }
+    public Task<int> SqlAsync(string sql, object? parameters = null) => Database.SqlAsync(sql, parameters);
 
-    public async Task<IReadOnlyList<string>> ColumnsAsync(string table)
-    {
-        await using var connection = new SqliteConnection($"Data Source={File}");
-        return [.. await connection.QueryAsync<string>("SELECT name FROM pragma_table_info(@table)", new { table })];
-    }
+    public Task<IReadOnlyList<string>> ColumnsAsync(string table) => Database.ListAsync<string>("SELECT name FROM pragma_table_info(@table)", new { table });
 
     public async ValueTask DisposeAsync()
     {
         foreach (var node in nodes)
             await node.DisposeAsync();
         await Authority.DisposeAsync();
-        SqliteConnection.ClearAllPools();
+        await Database.DisposeAsync();
         Directory.Delete(folder, recursive: true);
     }
 
@@ -225,21 +242,8 @@ internal sealed class Rig : IAsyncDisposable
         return node;
     }
 
-    // In memory where the system has a place for that: what a disk keeps is the business of the store's own tests, and thousands of
-    // renewals wait for thousands of synchronisations.
-    private static string NewFolder()
-    {
-        const string Memory = "/dev/shm";
-        if (!OperatingSystem.IsLinux() || !Directory.Exists(Memory))
-            return Directory.CreateTempSubdirectory("postern-grants-").FullName;
-        var folder = Path.Combine(Memory, "postern-grants-" + Guid.NewGuid().ToString("N"));
-        return Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
-    }
-
-    private string File => Path.Combine(folder, "store", "postern.db");
-
-    public static Subject Person(string name) => new(
-        new SubjectKey(Acme, "https://idp.test", name),
+    public static Subject Person(string name, TenantId? tenant = null) => new(
+        new SubjectKey(tenant ?? Acme, "https://idp.test", name),
         ImmutableSortedDictionary<string, ImmutableArray<string>>.Empty.Add("email", [$"{name}@acme.test"]));
 
     private AuthorizationSettings Client(string profile) => new(
@@ -271,16 +275,16 @@ internal sealed class Rig : IAsyncDisposable
     {
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddSingleton(clock ?? Clock);
+        services.AddSingleton(live ? TimeProvider.System : clock ?? Clock);
         services.AddSingleton<IChance, SystemChance>();
         services.AddSingleton<Events>();
         services.AddSingleton<IEventListener>(provider => provider.GetRequiredService<Events>());
-        Directory.CreateDirectory(Path.GetDirectoryName(File)!);
-        services.AddPosternStore(new StoreOptions { ConnectionString = $"Data Source={database ?? File}", Node = name, Time = StoreTime.Bound, BoundClock = DatabaseClock });
+        var options = database is null ? Database.Options : new StoreOptions { ConnectionString = $"Data Source={database}" };
+        services.AddPosternStore(options with { Node = name, Time = live ? StoreTime.Database : StoreTime.Bound, BoundClock = DatabaseClock });
         services.AddVault(new VaultOptions
         {
             Deployment = "test",
-            FileKeyring = new FileKeyringOptions { Directory = Path.Combine(folder, "keys") },
+            FileKeyring = new FileKeyringOptions { Directory = Keys },
         });
         services.AddOAuthClient();
         services.AddGrants(configure(new GrantOptions { Node = name, Profiles = Profile }));

@@ -35,7 +35,8 @@ internal sealed class TestNode(Rig rig, string name, ServiceProvider services) :
 
     public T Get<T>() where T : notnull => services.GetRequiredService<T>();
 
-    public async Task<Connection> ConnectionAsync(ConnectionId id) => (await Desk.Definitions.ConnectionAsync(Rig.Acme, id, Rig.Cancellation)).Value();
+    public async Task<Connection> ConnectionAsync(ConnectionId id, TenantId? tenant = null) =>
+        (await Desk.Definitions.ConnectionAsync(tenant ?? Rig.Acme, id, Rig.Cancellation)).Value();
 
     /// <summary>Starts everything that a host would.</summary>
     public async Task StartAsync()
@@ -55,7 +56,7 @@ internal sealed class TestNode(Rig rig, string name, ServiceProvider services) :
 
     public async Task<PermittedQuery> PermitAsync(ConnectionId id, Subject? subject = null)
     {
-        var connection = await ConnectionAsync(id);
+        var connection = await ConnectionAsync(id, subject?.Key.Tenant);
         var viewer = new Viewer(subject ?? Rig.Ana, SessionKind.Portal, null, new HashSet<ConnectionId> { id });
         if (connection.Identity == IdentityMode.User)
             return QueryPolicy.JudgeFreeSql(viewer, connection).Value();
