@@ -1,10 +1,9 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Postern.Model;
+using static Postern.Vault.Tests.Vectors;
 
 namespace Postern.Vault.Tests;
 
@@ -17,7 +16,6 @@ public sealed class VectorTests
     private const string Deployment = "vectors";
     private const VaultSuite Suite = VaultSuite.HkdfSha512Aes256GcmCommit;
 
-    private static readonly JsonSerializerOptions Pretty = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly SubjectKey Ana = new(World.Acme, "https://idp.example", "ana@example");
     private static readonly byte[] Digest = SHA256.HashData("connection"u8);
 
@@ -33,13 +31,7 @@ public sealed class VectorTests
     };
 
     [Fact]
-    public void File_MadeAgain_IsTheSame()
-    {
-        var made = Make().ToJsonString(Pretty) + "\n";
-        if (Environment.GetEnvironmentVariable("POSTERN_WRITE_VECTORS") == "1")
-            File.WriteAllText(Repository.VectorFile, made);
-        Assert.Equal(made, File.ReadAllText(Repository.VectorFile));
-    }
+    public void File_MadeAgain_IsTheSame() => AssertSame("vault-records.json", Make());
 
     [Fact]
     public void Records_ByTheSecondImplementation_AreTheSameBytes()
@@ -274,9 +266,5 @@ public sealed class VectorTests
         return changed;
     }
 
-    private static JsonNode Read() => JsonNode.Parse(File.ReadAllBytes(Repository.VectorFile))!;
-
-    private static byte[] Hex(JsonNode node, string name) => Convert.FromHexString(Text(node, name));
-
-    private static string Text(JsonNode node, string name) => (string)node[name]!;
+    private static JsonNode Read() => Vectors.Read("vault-records.json");
 }

@@ -8,8 +8,6 @@ internal static class Repository
     /// <summary>The folder of <c>global.json</c>, above the test's own.</summary>
     public static string Root { get; } = FindRoot();
 
-    public static string VectorFile { get; } = Path.Combine(Root, "tests", "Postern.Vault.Tests", "vectors", "vault-records.json");
-
     /// <summary>
     /// A file of Wycheproof's <c>testvectors_v1</c>, from <c>POSTERN_WYCHEPROOF</c> or <c>../shared/data/wycheproof</c>. Without it
     /// the test is skipped with a word, and fails where <c>CI=true</c>.
