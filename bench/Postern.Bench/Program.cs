@@ -4,6 +4,7 @@ using System.Text;
 using Postern.Bench;
 using Postern.Cluster.Tests.Actors;
 using Postern.Cluster.Tests.Processes;
+using Postern.TestDatabases;
 
 // First figures: Postern against the same statements sent straight to the platform, interleaved in one run, so that the ratio
 // stands whatever else the machine does. Prints Markdown; bench/README.md says how to read and keep it.
@@ -78,6 +79,15 @@ Line($"| start to ready, database and keys there (median of {starts.Count}) | {Q
 Line($"| resident memory when ready | {atStart:0} MB |");
 Line($"| after {rounds + 20} small queries | {afterSmall:0} MB |");
 Line($"| highest while it streams a million rows, per round | {string.Join(", ", peaks.Select(peak => peak.ToString("0", CultureInfo.InvariantCulture)))} MB |");
+Line($"");
+Line($"| processes over one PostgreSQL, 16 small queries at once | queries/s | p50 ms | p99 ms | {Clusters.Renewals} renewals at the same moment, s until everybody was served |");
+Line($"|---:|---:|---:|---:|---:|");
+foreach (var nodes in new[] { 1, 2, 4 })
+{
+    var figures = await Clusters.MeasureAsync(nodes, TimeSpan.FromSeconds(args.Contains("--quick") ? 3 : 15));
+    Line($"| {figures.Nodes} | {figures.PerSecond:0} | {Quantile(figures.Milliseconds, 0.5):0.0} | {Quantile(figures.Milliseconds, 0.99):0.0} | {figures.DrainSeconds:0.00} |");
+}
+await Servers.StopAsync();
 Console.WriteLine(report);
 
 void Line(FormattableString text) => report.AppendLine(FormattableString.Invariant(text));

@@ -52,9 +52,9 @@ public sealed record StoreOptions
 
     /// <value>
     /// How long a server lets a transaction stand still before it undoes it: a node that was paused in the middle of a commit keeps
-    /// nobody waiting for longer; 10 seconds.
+    /// nobody waiting for longer; 4 seconds, less than <see cref="BusyTimeout"/>, so that the others wait and are not refused.
     /// </value>
-    public TimeSpan AbandonedAfter { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan AbandonedAfter { get; init; } = TimeSpan.FromSeconds(4);
 
     /// <value>This node's name, written into every event; <c>node</c>.</value>
     public string Node { get; init; } = "node";

@@ -19,9 +19,10 @@ public sealed class StormTests
     // Renewed at half of this, so that a claim of a dead node (30 s) ends well before the token does.
     private const int AccessTokenSeconds = 150;
 
-    // What the last person waits at most for another node; longer than promised, because the test, the servers and a node that starts
-    // share the processors here. Half of them must have their second, and the notes of the run say how long it was.
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(5);
+    // What the last person waits at most for another node. A node that stands still in the middle of a commit holds the others up for 4 s
+    // (StoreOptions.AbandonedAfter), and the test, the servers and a node that starts share the processors here. Nine of ten must have
+    // their second, and the notes of the run say how long it was.
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(8);
 
     [Theory]
     [InlineData(StoreProvider.PostgreSql)]
@@ -61,7 +62,7 @@ public sealed class StormTests
         Assert.DoesNotContain(0L, weather.Renewals);
         Assert.Empty(watchers.Failures);
         var waits = weather.Recoveries.SelectMany(served => served).OfType<TimeSpan>().Order().ToList();
-        Assert.True(waits[waits.Count / 2] < TimeSpan.FromSeconds(1) && waits[^1] < Bound, $"Served after a kill: {Spread(waits)}.");
+        Assert.True(waits[waits.Count * 9 / 10] < TimeSpan.FromSeconds(1) && waits[^1] < Bound, $"Served after a kill: {Spread(waits)}.");
         await deployment.AssertAuditVerifiesAsync();
         foreach (var person in watching)
             person.Dispose();

@@ -65,7 +65,7 @@ public sealed class CompatibilityOnPostgreSql : CompatibilityTests<PostgreSql>
         await using var connection = await fixture.First.GetRequiredService<SqlDialect>().OpenAsync(Cancellation);
 
         Assert.Equal("5s", await Dapper.SqlMapper.ExecuteScalarAsync<string>(connection, "SHOW lock_timeout"));
-        Assert.Equal("10s", await Dapper.SqlMapper.ExecuteScalarAsync<string>(connection, "SHOW idle_in_transaction_session_timeout"));
+        Assert.Equal("4s", await Dapper.SqlMapper.ExecuteScalarAsync<string>(connection, "SHOW idle_in_transaction_session_timeout"));
     }
 }
 
@@ -78,7 +78,7 @@ public sealed class CompatibilityOnMariaDb : CompatibilityTests<MariaDb>
         await using var connection = await fixture.First.GetRequiredService<SqlDialect>().OpenAsync(Cancellation);
 
         Assert.Contains("STRICT_ALL_TABLES", await Dapper.SqlMapper.ExecuteScalarAsync<string>(connection, "SELECT @@sql_mode"), StringComparison.Ordinal);
-        Assert.Equal("5/10", await Dapper.SqlMapper.ExecuteScalarAsync<string>(connection, "SELECT CONCAT(@@innodb_lock_wait_timeout, '/', @@idle_transaction_timeout)"));
+        Assert.Equal("5/4", await Dapper.SqlMapper.ExecuteScalarAsync<string>(connection, "SELECT CONCAT(@@innodb_lock_wait_timeout, '/', @@idle_transaction_timeout)"));
     }
 
     [Fact]

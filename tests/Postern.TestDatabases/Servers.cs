@@ -18,7 +18,10 @@ public sealed class Servers : IAsyncDisposable
 
     public static Task<PrivateServer> MariaDbAsync() => MariaDbServer.Value;
 
-    public async ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    /// <summary>Stops what was started, for whoever is no test run.</summary>
+    public static async Task StopAsync()
     {
         foreach (var server in (Lazy<Task<PrivateServer>>[])[PostgreSqlServer, MariaDbServer])
         {

@@ -48,8 +48,6 @@ internal sealed class MySqlDialect : SqlDialect
             ConnectionTimeout = Seconds(options.ConnectTimeout),
             DefaultCommandTimeout = Seconds(options.CommandTimeout),
             Keepalive = 15,
-            // Idle connections are let go before the server lets them go: MySQL cannot tell them from abandoned transactions.
-            ConnectionIdleTimeout = Math.Max(1, Seconds(options.AbandonedAfter) / 2),
             // Rows found, not rows that became different: a change that writes the same value has found its row.
             UseAffectedRows = false,
             GuidFormat = MySqlGuidFormat.None,
