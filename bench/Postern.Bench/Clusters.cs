@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using Postern.Cluster.Tests.Actors;
+using Postern.Cluster.Tests.Processes;
+using Postern.Cluster.Tests.Storm;
+using Postern.Store;
+
+namespace Postern.Bench;
+
+/// <summary>What one, two and four processes over one PostgreSQL do in the same time, and how fast they are through a storm of renewals.</summary>
+internal static class Clusters
+{
+    private const int People = 64;
+    private const int AtOnce = 16;
+
+    /// <param name="Nodes">Processes of Postern.</param>
+    /// <param name="PerSecond">Small queries a second, of all together.</param>
+    /// <param name="Milliseconds">How long each took.</param>
+    /// <param name="DrainSeconds">From the moment when everybody's token ended until everybody had their rows again.</param>
+    public sealed record Figures(int Nodes, double PerSecond, List<double> Milliseconds, double DrainSeconds);
+
+    /// <summary>How many renewals a storm is.</summary>
+    public static int Renewals => People;
+
+    public static async Task<Figures> MeasureAsync(int nodes, TimeSpan length)
+    {
+        var people = Crowd.Of(People);
+        await using var deployment = await Deployment.StartAsync(nodes, store: StoreProvider.PostgreSql, people: people);
+        var crowd = await Crowd.ConnectAsync(deployment, people, People);
+        await AllAsync(deployment, crowd);
+
+        var (took, gate) = (new List<double>(), new Lock());
+        var began = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(async worker =>
+        {
+            for (var turn = 0; Stopwatch.GetElapsedTime(began) < length; turn++)
+            {
+                var sent = Stopwatch.GetTimestamp();
+                await crowd[(worker + turn * AtOnce) % People].FlightsAsync(node: deployment.Nodes[(worker + turn) % nodes]);
+                lock (gate)
+                    took.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
+            }
+        }));
+        var perSecond = took.Count / Stopwatch.GetElapsedTime(began).TotalSeconds;
+
+        foreach (var person in crowd)
+            await deployment.Sandbox.ExpireAccessTokensAsync(person.Name);
+        var storm = Stopwatch.GetTimestamp();
+        await AllAsync(deployment, crowd);
+        var drained = Stopwatch.GetElapsedTime(storm).TotalSeconds;
+        foreach (var person in crowd)
+            person.Dispose();
+        return new(nodes, perSecond, took, drained);
+    }
+
+    private static Task AllAsync(Deployment deployment, IReadOnlyList<Person> crowd) =>
+        Task.WhenAll(crowd.Select((person, index) => person.FlightsAsync(node: deployment.Nodes[index % deployment.Nodes.Count])));
+}
