@@ -23,7 +23,8 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     // How often the keys of each tenant changed: what was judged under others is judged again.
     private readonly ConcurrentDictionary<TenantId, long> keyChanges = new();
     private volatile DefinitionSnapshot? snapshot;
-    private int outdated = 1;
+    // Counts what makes a snapshot old; one is in force while nothing was counted since its building began.
+    private long heard;
     private long missed;
     private long lookAgain;
 
@@ -79,7 +80,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
             await PutAsync(tenant, DefinitionKind.EmbedKey, key.Id, null, _ => DefinitionJson.Write(key), null, changed, actor, cancellation);
         foreach (var other in seed.Others)
             await PutAsync(tenant, other.Kind, other.Name, null, _ => other.Body, null, changed, actor, cancellation);
-        Interlocked.Exchange(ref outdated, 1);
+        Interlocked.Increment(ref heard);
         return changed;
     }
 
@@ -87,7 +88,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     public async Task PutAsync(TenantId tenant, SeedBody body, string actor, CancellationToken cancellation)
     {
         await PutAsync(tenant, body.Kind, body.Name, null, _ => body.Body, null, [], actor, cancellation);
-        Interlocked.Exchange(ref outdated, 1);
+        Interlocked.Increment(ref heard);
     }
 
     /// <summary>
@@ -139,7 +140,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
             if (change.Kind == ChangeKind.Key)
                 keyChanges.AddOrUpdate(change.Tenant, 1, (_, changes) => changes + 1);
             if (change.Kind is ChangeKind.Definition)
-                Interlocked.Exchange(ref outdated, 1);
+                Interlocked.Increment(ref heard);
         }
     }
 
@@ -147,7 +148,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     public void OnMissed()
     {
         Interlocked.Increment(ref missed);
-        Interlocked.Exchange(ref outdated, 1);
+        Interlocked.Increment(ref heard);
     }
 
     /// <inheritdoc/>
@@ -198,7 +199,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
             new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
                 .With("definition", DefinitionRow.FeedKey(kind, name)).With("revision", next).With("sha256", DefinitionRow.DigestOf("")).With("retired", "yes"),
             null, cancellation);
-        Interlocked.Exchange(ref outdated, 1);
+        Interlocked.Increment(ref heard);
         return result.Committed;
     }
 
@@ -223,22 +224,14 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
 
     private async ValueTask<DefinitionSnapshot> CurrentAsync(CancellationToken cancellation)
     {
-        if (snapshot is { } ready && (Volatile.Read(ref outdated) == 0 || IsWaitingForTheKeyStore))
+        if (snapshot is { } ready && (ready.AsOf == Interlocked.Read(ref heard) || IsWaitingForTheKeyStore))
             return ready;
         await rebuilding.WaitAsync(cancellation);
         try
         {
-            if (Interlocked.Exchange(ref outdated, 0) == 0 && snapshot is { } other)
-                return other;
-            try
-            {
-                return snapshot = await BuildAsync(cancellation);
-            }
-            catch
-            {
-                Interlocked.Exchange(ref outdated, 1);
-                throw;
-            }
+            // Whoever comes meanwhile waits here too: what was in force before the change must not be answered after it.
+            var now = Interlocked.Read(ref heard);
+            return snapshot is { } other && other.AsOf == now ? other : snapshot = await BuildAsync(now, cancellation);
         }
         finally
         {
@@ -246,7 +239,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         }
     }
 
-    private async Task<DefinitionSnapshot> BuildAsync(CancellationToken cancellation)
+    private async Task<DefinitionSnapshot> BuildAsync(long asOf, CancellationToken cancellation)
     {
         var rows = new List<DefinitionRow>();
         foreach (var kind in Enum.GetValues<DefinitionKind>())
@@ -285,10 +278,10 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
                 else
                     refused[key] = unavailable.Refusal;
                 Volatile.Write(ref lookAgain, time.GetTimestamp());
-                Interlocked.Exchange(ref outdated, 1);
+                Interlocked.Increment(ref heard);
             }
         }
-        return DefinitionSnapshot.Of((before?.Version ?? 0) + 1, believed, refused);
+        return DefinitionSnapshot.Of((before?.Version ?? 0) + 1, asOf, believed, refused);
     }
 
     private async Task<object?> ReadAsync(DefinitionRow row, CancellationToken cancellation)

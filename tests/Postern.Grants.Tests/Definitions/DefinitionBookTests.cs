@@ -36,6 +36,20 @@ public sealed class DefinitionBookTests
     }
 
     [Fact]
+    public async Task Definition_JustChanged_IsNeverAnsweredAsItWasToWhoeverAsksWhileItIsRead()
+    {
+        await using var rig = await Rig.StartAsync();
+        for (var round = 0; round < 20; round++)
+        {
+            var added = await rig.AddConnectionAsync($"added{round}", "generic");
+
+            var asked = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => rig.One.ConnectionAsync(added))));
+
+            Assert.All(asked, connection => Assert.Equal(added, connection.Id));
+        }
+    }
+
+    [Fact]
     public async Task AllowedNetworks_OfOneConnection_AreItsOwnOnEveryNode()
     {
         await using var rig = await Rig.StartAsync();
