@@ -14,10 +14,11 @@ internal sealed class Weather(Deployment deployment, Watchers watchers, int seed
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(10);
 
     private readonly Random random = new(seed);
+    private readonly HashSet<(string Grant, long Fence)> sendings = [];
     private (Node Node, long Since)? paused;
 
     /// <summary>Grants whose refresh token was at the provider, for all that anybody knows, when their node died or stood still.</summary>
-    public HashSet<string> Sending { get; } = [];
+    public IReadOnlySet<string> Sending => sendings.Select(sending => sending.Grant).ToHashSet();
 
     /// <summary>How many nodes died.</summary>
     public int Kills { get; private set; }
@@ -59,8 +60,8 @@ internal sealed class Weather(Deployment deployment, Watchers watchers, int seed
                 await Task.Delay(left, Suite.Token);
             Resume(last.Node);
         }
-        await Suite.UntilAsync("every lost renewal is decided", TimeSpan.FromSeconds(90), async () => (await deployment.Database.ListAsync<string>(
-            "SELECT id FROM grants WHERE renewal_state = 2 AND reason = 0")).All(id => !Sending.Contains(id)));
+        await Suite.UntilAsync("every lost renewal is decided", TimeSpan.FromSeconds(90), async () => !(await deployment.Database.ListAsync<(string, long)>(
+            "SELECT id, renewal_fence FROM grants WHERE renewal_state = 2 AND reason = 0")).Any(sendings.Contains));
     }
 
     private async Task KillAsync(Node node)
@@ -97,8 +98,8 @@ internal sealed class Weather(Deployment deployment, Watchers watchers, int seed
     {
         for (var look = 0; look < 3; look++)
         {
-            Sending.UnionWith(await deployment.Database.ListAsync<string>(
-                "SELECT id FROM grants WHERE renewal_state = 2 AND renewal_node = @name", new { name = node.Name }));
+            sendings.UnionWith(await deployment.Database.ListAsync<(string, long)>(
+                "SELECT id, renewal_fence FROM grants WHERE renewal_state = 2 AND renewal_node = @name", new { name = node.Name }));
             await Task.Delay(150, Suite.Token);
         }
     }
