@@ -35,6 +35,7 @@ public sealed class GrantDesk
     private readonly PairSpool spool;
     private readonly GrantMetrics metrics;
     private readonly TimeProvider time;
+    private readonly TimeProvider coarse;
     private readonly GrantOptions options;
 
     internal GrantDesk(
@@ -57,6 +58,7 @@ public sealed class GrantDesk
         this.spool = spool;
         this.metrics = metrics;
         this.time = time;
+        coarse = CoarseTime.Of(time);
         this.options = options;
         Sessions = sessions;
         SignIns = signIns;
@@ -89,7 +91,7 @@ public sealed class GrantDesk
     /// <summary>From what this node knows: the feed is heard, the clock's sample is young, and the access token serves.</summary>
     private bool TryLease(PermittedQuery permitted, out TokenLease lease)
     {
-        var at = time.GetTimestamp();
+        var at = coarse.GetTimestamp();
         if (feed.IsFreshAt(at) && clock.TryNow(at, out var now)
             && cache.TryGet(permitted.GrantOwner, permitted.Connection.Id, out var known) && known.Serves(now))
         {
@@ -138,7 +140,7 @@ public sealed class GrantDesk
         // After the renewal, which may have come with fewer scopes.
         if (options.Profiles(connection.Authorization)?.AllowsQueries(ready.Scopes.Split(' ')) == false)
             return GrantFacts.Reconnect(ready with { State = GrantState.Reconnect, Reason = ReconnectReason.Scope }, connection);
-        cache.Keep(new(ready, GrantFacts.Of(ready, connection)), mark);
+        cache.Keep(new(ready, RenewalProtocol.ServesUntil(GrantFacts.Of(ready, connection))), mark);
         return new TokenLease(permitted, ready);
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -10,8 +11,14 @@ namespace Postern.Model;
 /// </summary>
 public static class ConnectionDigest
 {
-    /// <summary>SHA-256 over the length-prefixed fields, 32 bytes.</summary>
-    public static byte[] Of(Connection connection)
+    // A connection does not change once it is made, and lives as long as its revision is in force. By reference: what is made from it
+    // with another endpoint is another one.
+    private static readonly ConditionalWeakTable<Connection, byte[]> Known = [];
+
+    /// <summary>SHA-256 over the length-prefixed fields, 32 bytes. The same array each time for the same connection; nobody writes to it.</summary>
+    public static byte[] Of(Connection connection) => Known.GetValue(connection, Compute);
+
+    private static byte[] Compute(Connection connection)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, "postern/connection-digest/1");

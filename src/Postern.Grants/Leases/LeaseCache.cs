@@ -64,7 +64,7 @@ internal sealed class LeaseCache : IChangeListener
         places.Clear();
     }
 
-    /// <summary>Whose grant, on which connection. Ids alone spread well enough; equality asks for all of it.</summary>
+    /// <summary>Whose grant, on which connection. The person's id spreads well enough, and people have few connections; equality asks for all of it.</summary>
     private readonly struct Place(SubjectKey subject, ConnectionId connection) : IEquatable<Place>
     {
         private readonly SubjectKey subject = subject;
@@ -74,13 +74,15 @@ internal sealed class LeaseCache : IChangeListener
 
         public override bool Equals(object? obj) => obj is Place other && Equals(other);
 
-        public override int GetHashCode() => HashCode.Combine(subject.Id, connection.Value);
+        public override int GetHashCode() => subject.Id.GetHashCode(StringComparison.Ordinal) + connection.Value.Length;
     }
 }
 
 /// <summary>A grant's row with what the renewal protocol says of it, worked out once.</summary>
-internal sealed record KnownGrant(GrantRow Row, RenewalFacts Facts)
+/// <param name="Row">The row as it was read.</param>
+/// <param name="Until">When its access token stops serving.</param>
+internal sealed record KnownGrant(GrantRow Row, DateTimeOffset Until)
 {
     /// <summary>Whether its access token may be used at this time.</summary>
-    public bool Serves(DateTimeOffset now) => Row.State == GrantState.Active && RenewalProtocol.Serves(Facts, RenewalNeed.ToUse, now);
+    public bool Serves(DateTimeOffset now) => now < Until && Row.State == GrantState.Active;
 }

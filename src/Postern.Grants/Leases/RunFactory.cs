@@ -27,6 +27,6 @@ internal sealed class NodeIdentity(GrantOptions options, IChance chance)
 /// <summary>Whether this node hears the others: a cache that cannot be told of revocations is not used.</summary>
 internal sealed class FeedWatch(ChangeFeed feed, GrantOptions options)
 {
-    /// <param name="timestamp">Now, by the node's monotonic clock.</param>
+    /// <param name="timestamp">Now, as <see cref="CoarseTime"/> said.</param>
     public bool IsFreshAt(long timestamp) => feed.SinceLastReadAt(timestamp) < options.FeedSilence;
 }

@@ -126,13 +126,17 @@ public static class RenewalProtocol
     }
 
     /// <summary>True when the current access token may be used: not refused, and not too close to its end.</summary>
-    public static bool Serves(RenewalFacts facts, RenewalNeed need, DateTimeOffset now)
+    public static bool Serves(RenewalFacts facts, RenewalNeed need, DateTimeOffset now) =>
+        !(need.RefusedGeneration >= facts.Generation) && now < ServesUntil(facts);
+
+    /// <summary>Until when an access token that is not refused may be used; the beginning of time when there is none.</summary>
+    public static DateTimeOffset ServesUntil(RenewalFacts facts)
     {
-        if (facts.AccessExpiresAt is not { } end || need.RefusedGeneration >= facts.Generation || now >= facts.AbsoluteEndAt)
-            return false;
+        if (facts.AccessExpiresAt is not { } end)
+            return DateTimeOffset.MinValue;
         // Short-lived tokens keep a margin in proportion: half of the time between "due" and the end.
         var margin = TimeSpan.FromTicks(Math.Min(Margin.Ticks, Math.Max(0, (end - facts.DueAt).Ticks / 2)));
-        return now < end - margin;
+        return facts.AbsoluteEndAt is { } last && last < end - margin ? last : end - margin;
     }
 
     /// <summary>

@@ -10,6 +10,8 @@ internal sealed class SteadyClock(IStoreClock store, TimeProvider time)
 {
     private static readonly TimeSpan SampleLife = TimeSpan.FromSeconds(5);
 
+    private readonly TimeProvider time = CoarseTime.Of(time);
+
     // Written as one reference, read without a lock; an older sample than the latest is only a little less exact.
     private volatile Sample? last;
 
@@ -23,7 +25,7 @@ internal sealed class SteadyClock(IStoreClock store, TimeProvider time)
         return now;
     }
 
-    /// <summary>The store's time at a timestamp of this node's monotonic clock, if the sample is young enough to say.</summary>
+    /// <summary>The store's time at a timestamp of <see cref="CoarseTime"/>, if the sample is young enough to say.</summary>
     public bool TryNow(long timestamp, out DateTimeOffset now)
     {
         if (last is { } sample && time.GetElapsedTime(sample.Taken, timestamp) is var age && age < SampleLife)

@@ -26,7 +26,7 @@ public sealed class ChangeFeed : IDisposable
     internal ChangeFeed(Database database, TimeProvider time, ILogger logger)
     {
         this.database = database;
-        this.time = time;
+        this.time = CoarseTime.Of(time);
         this.logger = logger;
     }
 
@@ -37,7 +37,7 @@ public sealed class ChangeFeed : IDisposable
     public TimeSpan SinceLastRead => SinceLastReadAt(time.GetTimestamp());
 
     /// <summary>As <see cref="SinceLastRead"/>, for a caller that has asked the monotonic clock already.</summary>
-    /// <param name="timestamp">Now, as <see cref="TimeProvider.GetTimestamp"/> said.</param>
+    /// <param name="timestamp">Now, as <see cref="CoarseTime"/> said.</param>
     public TimeSpan SinceLastReadAt(long timestamp) =>
         Volatile.Read(ref hasRead) ? time.GetElapsedTime(Volatile.Read(ref lastRead), timestamp) : TimeSpan.MaxValue;
 

@@ -120,7 +120,7 @@ public sealed class LeaseCacheTests
     }
 
     private static KnownGrant Known(GrantRow? row = null) =>
-        new(row ?? Row(), new(GrantState.Active, 1, null, default, false, RenewalState.Idle, default, default));
+        new(row ?? Row(), default);
 
     private static GrantRow Row() => new()
     {
