@@ -14,7 +14,7 @@ public sealed class StormTests
 {
     private const int Nodes = 4;
     private const int Watching = 12;
-    private static readonly int Grants = Suite.Full ? 2000 : 1000;
+    private const int Grants = 2000;
 
     // Renewed at half of this, so that a claim of a dead node (30 s) ends well before the token does.
     private const int AccessTokenSeconds = 150;
@@ -62,6 +62,7 @@ public sealed class StormTests
         // a turn between two of them may have none.
         Assert.All(weather.Renewals.Zip(weather.Renewals.Skip(1), weather.Renewals.Skip(2)), three => Assert.NotEqual(0, three.First + three.Second + three.Third));
         Assert.Empty(watchers.Failures);
+        Assert.True(watchers.Delays.Count <= watchers.Answers.Count / 1000, string.Join('\n', watchers.Delays));
         var waits = weather.Recoveries.SelectMany(served => served).OfType<TimeSpan>().Order().ToList();
         Assert.True(waits[waits.Count * 9 / 10] < TimeSpan.FromSeconds(1) && waits[^1] < Bound, $"Served after a kill: {Spread(waits)}.");
         await deployment.AssertAuditVerifiesAsync();
@@ -85,7 +86,7 @@ public sealed class StormTests
         deployment.Note($"{weather.Kills} kills, {weather.Pauses} pauses; {refreshes.Redeemed} renewals, by turn {string.Join(' ', weather.Renewals)}.");
         deployment.Note($"{weather.Sending.Count} were sending, {lost} lost, {watchers.Lost.Count} of them watched; {refreshes.Repeated.Count} tokens twice.");
         deployment.Note($"Served after a kill: {Spread(waits)}. {waits.Count(wait => wait < TimeSpan.FromSeconds(1))} of {waits.Count} within 1 s.");
-        deployment.Note($"{answers.Count} answers: {Spread(answers)}.");
+        deployment.Note($"{answers.Count} answers: {Spread(answers)}; {watchers.Delays.Count} told to try again.");
         foreach (var failure in watchers.Failures)
             deployment.Note(failure);
     }
