@@ -44,6 +44,26 @@ public abstract class MigrationTests<TDatabase> : StoreSuite<TDatabase> where TD
     }
 
     [Fact]
+    public async Task Migrate_FromTheVersionBefore_KeepsWhatItHas()
+    {
+        await using var fixture = new StoreFixture(await TDatabase.CreateAsync(), StoreTime.Bound);
+        await using (await fixture.First.GetRequiredService<SqlDialect>().LockForMigrationAsync(Cancellation))
+            await fixture.First.GetRequiredService<Migrator>().UnlockedAsync(6);
+        await fixture.SqlAsync(
+            """
+            INSERT INTO tenant_keys (tenant, version, active_tenant, root_key_id, wrapped, created_at)
+            VALUES ('acme', '11111111-1111-4111-8111-111111111111', 'acme', 'root', @wrapped, 1)
+            """,
+            new { wrapped = new byte[] { 1, 2, 3 } });
+
+        await fixture.Store.MigrateAsync(Cancellation);
+
+        var key = Assert.Single(await fixture.Store.Keys.AllAsync(Cancellation));
+        Assert.Equal((true, false, "root"), (key.Active, key.Rotating, key.RootKeyId));
+        Assert.Empty(await fixture.Store.Revocations.CountAsync(Given.Tenant, Cancellation));
+    }
+
+    [Fact]
     public async Task Migrate_Again_ChangesNothing()
     {
         await using var fixture = await StartAsync();
