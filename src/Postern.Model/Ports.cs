@@ -39,6 +39,9 @@ public interface IBearerSource
 /// <param name="Wrapped">The key, wrapped.</param>
 public sealed record WrappedKey(TenantId Tenant, Guid Version, bool Active, string RootKeyId, byte[] Wrapped)
 {
+    /// <summary>True while the rotation that made this version is not over.</summary>
+    public bool Rotating { get; init; }
+
     /// <summary>True for what is left of a shredded tenant's key: its place, so that no new key takes it, and no bytes.</summary>
     public bool IsDestroyed => Wrapped.Length == 0;
 }

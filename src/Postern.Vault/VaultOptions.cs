@@ -41,6 +41,13 @@ public sealed record VaultOptions
     /// <summary>The key store of another machine; null when the program registers another <see cref="IKeyStore"/> or uses the file keyring.</summary>
     public RemoteKeyStoreOptions? RemoteKeyStore { get; init; }
 
+    /// <summary>
+    /// The key store that was used before, of another kind than the one that is used now: it unwraps what it wrapped, and wraps nothing. It can
+    /// go once a rotation of the root key has wrapped every tenant key anew.
+    /// </summary>
+    /// <value>None.</value>
+    public FormerKeyStoreOptions? Former { get; init; }
+
     /// <summary>The longest <see cref="KeyLifetime"/>.</summary>
     public static TimeSpan MaxKeyLifetime { get; } = TimeSpan.FromMinutes(15);
 
@@ -62,21 +69,12 @@ public sealed record VaultOptions
             errors.Add($"{nameof(KeyLifetime)}: must be more than zero and at most {MaxKeyLifetime}.");
         if (KeyStoreTimeout <= TimeSpan.Zero || KeyStoreTimeout > TimeSpan.FromMinutes(2))
             errors.Add($"{nameof(KeyStoreTimeout)}: must be more than zero and at most two minutes.");
-        if (FileKeyring is { } keyring && string.IsNullOrWhiteSpace(keyring.Directory))
-            errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Directory)}: name a directory of its own, such as /var/lib/postern/keys.");
         if (FileKeyring is not null && RemoteKeyStore is not null)
             errors.Add($"{nameof(RemoteKeyStore)}: {nameof(FileKeyring)} is set, too. Choose one.");
-        if (RemoteKeyStore is { } remote)
-            errors.AddRange(remote.Validate());
-        if (FileKeyring?.Protection is KeyringProtection.Credential { Name: var name } && (name.Length == 0 || name != Path.GetFileName(name)))
-            errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Protection)}: name the credential as LoadCredentialEncrypted= does, without a path.");
-        if (FileKeyring?.Protection is KeyringProtection.Passphrase passphrase)
-        {
-            if (string.IsNullOrWhiteSpace(passphrase.File))
-                errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Protection)}: name the file that holds the passphrase.");
-            if (!passphrase.Cost.IsAcceptable)
-                errors.Add($"{nameof(FileKeyring)}.{nameof(FileKeyringOptions.Protection)}: {Argon2Cost.Minimum} is the least and {Argon2Cost.Maximum} the most.");
-        }
+        errors.AddRange(FileKeyring?.Validate(nameof(FileKeyring)) ?? []);
+        errors.AddRange(RemoteKeyStore?.Validate() ?? []);
+        if (Former is { } former)
+            errors.AddRange(former.Validate(FileKeyring, RemoteKeyStore).Select(error => $"{nameof(Former)}.{error}"));
         return errors;
     }
 
@@ -116,4 +114,42 @@ public sealed record FileKeyringOptions
     /// </summary>
     /// <value>None: who reads the file has the root keys.</value>
     public KeyringProtection? Protection { get; init; }
+
+    /// <summary>Every error of these settings, each behind <paramref name="name"/>.</summary>
+    internal IEnumerable<string> Validate(string name)
+    {
+        if (string.IsNullOrWhiteSpace(Directory))
+            yield return $"{name}.{nameof(Directory)}: name a directory of its own, such as /var/lib/postern/keys.";
+        if (Protection is KeyringProtection.Credential { Name: var credential } && (credential.Length == 0 || credential != Path.GetFileName(credential)))
+            yield return $"{name}.{nameof(Protection)}: name the credential as LoadCredentialEncrypted= does, without a path.";
+        if (Protection is KeyringProtection.Passphrase passphrase)
+        {
+            if (string.IsNullOrWhiteSpace(passphrase.File))
+                yield return $"{name}.{nameof(Protection)}: name the file that holds the passphrase.";
+            if (!passphrase.Cost.IsAcceptable)
+                yield return $"{name}.{nameof(Protection)}: {Argon2Cost.Minimum} is the least and {Argon2Cost.Maximum} the most.";
+        }
+    }
+}
+
+/// <summary>The key store that was used before; one of the two.</summary>
+public sealed record FormerKeyStoreOptions
+{
+    /// <summary>The file keyring, which must be there: none is made.</summary>
+    public FileKeyringOptions? FileKeyring { get; init; }
+
+    /// <summary>The service.</summary>
+    public RemoteKeyStoreOptions? RemoteKeyStore { get; init; }
+
+    /// <summary>Every error of these settings.</summary>
+    internal IEnumerable<string> Validate(FileKeyringOptions? currentFile, RemoteKeyStoreOptions? currentRemote)
+    {
+        if ((FileKeyring is null) == (RemoteKeyStore is null))
+            yield return $"{nameof(RemoteKeyStore)}: set this or {nameof(FileKeyring)}.";
+        // Two stores of one kind may have root keys of one name, and nothing beside a wrapped key would say which is meant.
+        if ((FileKeyring is not null && currentFile is not null) || (RemoteKeyStore is not null && RemoteKeyStore.GetType() == currentRemote?.GetType()))
+            yield return $"{(FileKeyring is null ? nameof(RemoteKeyStore) : nameof(FileKeyring))}: is of the same kind as the one that is used now. Move by way of another kind.";
+        foreach (var error in (FileKeyring?.Validate(nameof(FileKeyring)) ?? []).Concat(RemoteKeyStore?.Validate() ?? []))
+            yield return error;
+    }
 }

@@ -18,17 +18,29 @@ public static class VaultServices
         services.AddSingleton(options.Checked());
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IChance, SystemChance>();
-        if (options.FileKeyring is { } keyring)
-            services.TryAddSingleton<IKeyStore>(provider => OpenKeyring(keyring, options, provider));
-        if (options.RemoteKeyStore is { } remote)
-            services.TryAddSingleton(provider => remote.Create(provider.GetRequiredService<IChance>(), provider.GetRequiredService<TimeProvider>()));
+        if (options.FileKeyring is not null || options.RemoteKeyStore is not null)
+            services.TryAddSingleton(provider => Open(options, provider.GetRequiredService<IChance>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TokenVault>();
         return services;
     }
 
-    private static FileKeyring OpenKeyring(FileKeyringOptions keyring, VaultOptions options, IServiceProvider provider) =>
-        OperatingSystem.IsWindows()
-            ? throw KeyringException.UnsupportedPlatform()
-            : FileKeyring.OpenOrCreate(
-                keyring, options.Deployment, provider.GetRequiredService<IChance>(), provider.GetRequiredService<TimeProvider>());
+    private static IKeyStore Open(VaultOptions options, IChance chance, TimeProvider time)
+    {
+        IKeyStore current = options.FileKeyring is { } keyring
+            ? OpenKeyring(keyring, make: true, options.Deployment, chance, time)
+            : options.RemoteKeyStore!.Create(chance, time);
+        return options.Former switch
+        {
+            null => current,
+            { FileKeyring: { } before } => new MovedKeyStore(current, OpenKeyring(before, make: false, options.Deployment, chance, time)),
+            { RemoteKeyStore: var before } => new MovedKeyStore(current, before!.Create(chance, time)),
+        };
+    }
+
+    private static FileKeyring OpenKeyring(FileKeyringOptions keyring, bool make, string deployment, IChance chance, TimeProvider time)
+    {
+        if (OperatingSystem.IsWindows())
+            throw KeyringException.UnsupportedPlatform();
+        return make ? FileKeyring.OpenOrCreate(keyring, deployment, chance, time) : FileKeyring.Open(keyring, deployment, chance, time);
+    }
 }

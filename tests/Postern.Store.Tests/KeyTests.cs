@@ -23,6 +23,20 @@ public abstract class KeyTests<TDatabase> : StoreSuite<TDatabase> where TDatabas
     }
 
     [Fact]
+    public async Task EndRotation_IsOfItsTenantsAlone()
+    {
+        await using var fixture = await StartAsync();
+        var first = await FirstAsync(fixture);
+        var other = Key(Old, [2]) with { Tenant = TenantId.Parse("globex"), Rotating = true };
+        await fixture.Store.MustAsync([KeyChanges.AddFirst(other)], EventKind.TenantKeyCreated);
+        await fixture.Store.MustAsync(KeyChanges.AddVersion(first, Key(New, [1]) with { Rotating = true }), EventKind.TenantKeyRotated);
+
+        Assert.True((await fixture.Store.UpkeepAsync(KeyChanges.EndRotation([Given.Tenant, TenantId.Parse("initech")]), Cancellation)).Committed);
+
+        Assert.Equal([other.Tenant], (await fixture.Store.Keys.AllAsync(Cancellation)).Where(key => key.Rotating).Select(key => key.Tenant));
+    }
+
+    [Fact]
     public async Task Rewrap_OfBytesThatChanged_IsRefused()
     {
         await using var fixture = await StartAsync();

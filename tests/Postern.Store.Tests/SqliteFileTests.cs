@@ -52,5 +52,17 @@ public sealed class SqliteFileTests : StoreSuite<Sqlite>
         }
     }
 
+    [Fact]
+    public async Task Revocations_OfATenant_ArePagedByTheirIndex()
+    {
+        await using var fixture = await StartAsync();
+        var waiting = SealedRowReads.Uses.Single(use => use.Table == "provider_revocations");
+
+        var plan = await fixture.Database.ListAsync<dynamic>(
+            $"EXPLAIN QUERY PLAN {waiting.SelectNotUnder("*")} AND id > @after ORDER BY id LIMIT 10", new { tenant = "acme", keyVersion = new byte[16], after = "" });
+
+        Assert.Contains("ix_provider_revocations_tenant (tenant=? AND status=? AND id>?)", Assert.Single(plan.Select(step => (string)step.detail)), StringComparison.Ordinal);
+    }
+
     private static string FileOf(StoreFixture fixture) => ((Sqlite)fixture.Database).File;
 }

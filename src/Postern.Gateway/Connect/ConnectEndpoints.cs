@@ -63,11 +63,15 @@ internal static class ConnectEndpoints
     {
         if (!CallbackParameters.Parse(context.Request.QueryString.Value ?? "").TryGet(out var parameters, out var malformed))
             return shell.ConnectFailed(context, malformed);
-        var binding = Cookies.TakeBinding(context, ConnectDesk.BindingName(parameters));
+        var name = ConnectDesk.BindingName(parameters);
         // Where it came in is part of what is judged: a server without iss is told from others by its own path (RFC 9700 section 4.4.2.2).
         var receivedAt = TenantGate.Origin(context) + context.Request.Path.Value;
-        var completed = await flow.CompleteAsync(TenantGate.Of(context), parameters, binding, receivedAt, context.RequestAborted);
-        return completed.TryGet(out var result, out var refused) ? shell.ConnectReady(context, result) : shell.ConnectFailed(context, refused);
+        var completed = await flow.CompleteAsync(TenantGate.Of(context), parameters, Cookies.Binding(context, name), receivedAt, context.RequestAborted);
+        Cookies.EndBinding(context, name, completed.Refusal);
+        if (completed.TryGet(out var result, out var refused))
+            return shell.ConnectReady(context, result);
+        // Nothing was used up yet: the window stays open, and the same address may be loaded again.
+        return refused.Kind == RefusalKind.Unavailable ? shell.Failed(context, refused) : shell.ConnectFailed(context, refused);
     }
 
     private static async Task<IResult> ConfirmAsync(Guid id, ConfirmConnect body, HttpContext context, SessionGate gate, ConnectFlow flow)

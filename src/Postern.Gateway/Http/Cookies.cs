@@ -19,9 +19,16 @@ internal static class Cookies
     public static void SetBinding(HttpResponse response, string name, SecretText binding) =>
         response.Headers.Append("Set-Cookie", $"{BindingPrefix}{name}={Value(binding)}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
 
-    public static string? TakeBinding(HttpContext context, string name)
+    /// <summary>The secret that this browser brings, or null.</summary>
+    public static string? Binding(HttpContext context, string name) => context.Request.Cookies[BindingPrefix + name];
+
+    /// <summary>
+    /// Forgets the secret once its answer was judged, whatever came of it. While that cannot be done for now, it stays: the page may be
+    /// loaded again.
+    /// </summary>
+    public static void EndBinding(HttpContext context, string name, Refusal? refused)
     {
-        context.Response.Headers.Append("Set-Cookie", $"{BindingPrefix}{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
-        return context.Request.Cookies[BindingPrefix + name];
+        if (refused?.Kind != RefusalKind.Unavailable)
+            context.Response.Headers.Append("Set-Cookie", $"{BindingPrefix}{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
     }
 }

@@ -20,6 +20,8 @@ internal sealed partial class FailureGate(RequestDelegate next, Shell shell, ILo
 
     private static readonly Refusal Fault = new(RefusalKind.Unavailable, "Something went wrong on this server. Try again; if it stays so, tell its administrator the trace id.") { Code = "internal" };
 
+    private const string KeysLost = "The key store does not give the key for this right now. Nothing is lost; try again shortly.";
+
     public async Task InvokeAsync(HttpContext context)
     {
         try
@@ -44,7 +46,8 @@ internal sealed partial class FailureGate(RequestDelegate next, Shell shell, ILo
         {
             case RefusedException { Refusal: var refusal }:
                 LogRefused(log, refusal.Code, refusal.Detail);
-                return Say(refusal);
+                // Its words are the operator's: they name the key store and its address.
+                return Say(refusal with { Detail = KeysLost });
             case DbException:
                 LogStoreLost(log, failure.Message);
                 return Say(StoreLost);

@@ -41,6 +41,9 @@ internal static class Problems
         _ => (StatusCodes.Status503ServiceUnavailable, "unavailable", "Not available now"),
     };
 
+    /// <summary>A wait as <c>Retry-After</c> has it (RFC 9110 section 10.2.3).</summary>
+    public static string Seconds(TimeSpan wait) => ((long)Math.Ceiling(wait.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+
     public static string Reason(ReconnectReason reason) => reason switch
     {
         ReconnectReason.None => "none",
@@ -66,7 +69,7 @@ internal static class Problems
             response.StatusCode = status;
             response.Headers.CacheControl = "no-store";
             if (refusal.RetryAfter is { } wait)
-                response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+                response.Headers.RetryAfter = Seconds(wait);
             return response.WriteAsJsonAsync(
                 new ProblemBody(
                     "urn:postern:" + (Type ?? type),

@@ -53,6 +53,8 @@ internal sealed class Shell(FrontEnd frontEnd)
     {
         var (usual, _, title) = Problems.Describe(refusal.Kind);
         context.Response.StatusCode = status ?? usual;
+        if (refusal.RetryAfter is { } wait)
+            context.Response.Headers.RetryAfter = Problems.Seconds(wait);
         return Page(context, title, "", $"""
             <main class="postern-page"><h1>{Text(title)}</h1><p>{Text(refusal.Detail)}</p><p><a href="/">Go to the start page</a></p></main>
             """);

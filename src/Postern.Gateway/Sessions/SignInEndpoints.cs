@@ -40,8 +40,9 @@ internal static class SignInEndpoints
         var tenant = TenantGate.Of(context);
         if (!CallbackParameters.Parse(context.Request.QueryString.Value ?? "").TryGet(out var parameters, out var malformed))
             return shell.Failed(context, malformed);
-        var binding = Cookies.TakeBinding(context, ConnectDesk.BindingName(parameters));
-        var completed = await desk.SignIns.CompleteAsync(tenant, parameters, binding, TenantGate.Origin(context) + CallbackPath, context.RequestAborted);
+        var name = ConnectDesk.BindingName(parameters);
+        var completed = await desk.SignIns.CompleteAsync(tenant, parameters, Cookies.Binding(context, name), TenantGate.Origin(context) + CallbackPath, context.RequestAborted);
+        Cookies.EndBinding(context, name, completed.Refusal);
         if (!completed.TryGet(out var signedIn, out var refused))
             return shell.Failed(context, refused);
 

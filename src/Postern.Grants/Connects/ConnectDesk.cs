@@ -152,25 +152,28 @@ public sealed class ConnectDesk
             return distrusted;
         if (binding is null || row.Binding != SecretHash.Of(binding))
             return await RefuseAsync(tenant, row, "other-browser", "This answer belongs to a connect that was started in another browser.", cancellation);
-        // Only as it was read and checked: a row that was used then has no MAC, and must not have become unused since.
-        if (row.Stage != ConnectStage.Redirected || !(await store.UpkeepAsync(ConnectChanges.Use(hash, SecretHash.Of(binding)), cancellation)).Committed)
-            return await RefuseAsync(tenant, row, row.Stage == ConnectStage.Used ? "replayed" : "late", "This connect was finished already, or took too long. Start again.", cancellation);
+        if (row.Stage != ConnectStage.Redirected)
+            return await RefuseSpentAsync(row, cancellation);
 
         var connected = await definitions.ConnectionAsync(tenant, row.Connection, cancellation);
         if (!connected.TryGet(out var connection, out var unknown))
             return unknown;
+        // Before it counts as used: while the key cannot be had, the same answer may come again.
         var opened = await vault.OpenAsync(Context(row, connection), row.Sealed, cancellation);
         if (!opened.TryGet(out var secret, out var cannotOpen))
         {
             // Nobody moved or edited anything.
             if (cannotOpen.AsVaultError() == VaultError.KeyStoreUnavailable)
-                return KeysUnavailable(cannotOpen);
+                return KeysUnavailable.Of(cannotOpen);
             await store.RecordAsync(Event(EventKind.RecordRefused, row) with { Code = cannotOpen.Code }, cancellation);
             return new Refusal(RefusalKind.Untrusted, "The settings of this connection changed meanwhile. Start again.") { Code = cannotOpen.Code };
         }
 
         using (secret)
         {
+            // Only as it was read and checked: a row that was used then has no MAC, and must not have become unused since.
+            if (!(await store.UpkeepAsync(ConnectChanges.Use(hash, SecretHash.Of(binding)), cancellation)).Committed)
+                return await RefuseSpentAsync(row, cancellation);
             if (!PendingAuthorization.TryRead(secret, out var pending))
                 return await RefuseAsync(tenant, row, "pending-unreadable", "This connect was started by another version of Postern. Start again.", cancellation);
             var judged = oauth.Callbacks.Judge(parameters, pending, connection.Authorization, receivedAt);
@@ -263,7 +266,7 @@ public sealed class ConnectDesk
         if (waiting is { State: GrantState.Unconfirmed } && !(await macs.CheckAsync(waiting, cancellation)).TryGet(out _, out var edited))
         {
             if (edited.AsVaultError() == VaultError.KeyStoreUnavailable)
-                return KeysUnavailable(edited);
+                return KeysUnavailable.Of(edited);
             await store.RecordAsync(GrantFacts.Event(EventKind.RowTampered, waiting, edited.Code).With("table", "grants"), cancellation);
             waiting = null;
         }
@@ -305,13 +308,10 @@ public sealed class ConnectDesk
         if (row.Stage is ConnectStage.Used or ConnectStage.Failed || (await macs.CheckAsync(row, cancellation)).TryGet(out _, out var why))
             return null;
         if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
-            return KeysUnavailable(why);
+            return KeysUnavailable.Of(why);
         await store.RecordAsync(Event(EventKind.RowTampered, row).With("table", "pending_connects") with { Code = why.Code }, cancellation);
         return new Refusal(RefusalKind.Untrusted, "This connect cannot go on. Close this window and start again.") { Code = "connect-tampered", Connection = row.Connection };
     }
-
-    private static Refusal KeysUnavailable(Refusal why) =>
-        new(RefusalKind.Unavailable, "The key store does not answer right now. Try again shortly.") { RetryAfter = why.RetryAfter, Code = why.Code };
 
     private async Task<Refusal> RefuseAsync(TenantId tenant, PendingConnectRow? row, string code, string detail, CancellationToken cancellation)
     {
@@ -319,6 +319,9 @@ public sealed class ConnectDesk
         await store.RecordAsync(refused with { Code = code }, cancellation);
         return new Refusal(RefusalKind.Untrusted, detail) { Code = code, Connection = row?.Connection };
     }
+
+    private Task<Refusal> RefuseSpentAsync(PendingConnectRow row, CancellationToken cancellation) => RefuseAsync(
+        row.Subject.Tenant, row, row.Stage == ConnectStage.Used ? "replayed" : "late", "This connect was finished already, or took too long. Start again.", cancellation);
 
     private async Task<Refusal> RefuseCallbackAsync(PendingConnectRow row, Refusal distrust, CancellationToken cancellation)
     {

@@ -276,7 +276,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
                 if (was is not null)
                     believed[key] = was with { Stamp = -1 };
                 else
-                    refused[key] = unavailable.Refusal;
+                    refused[key] = KeysUnavailable.Of(unavailable.Refusal);
                 Volatile.Write(ref lookAgain, time.GetTimestamp());
                 Interlocked.Increment(ref heard);
             }

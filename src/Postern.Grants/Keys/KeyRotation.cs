@@ -48,7 +48,8 @@ public sealed record RotationReport(
 /// <item>after a while in which nobody can still seal with an old version, what came late is moved too</item>
 /// <item>old versions that nothing uses are removed</item>
 /// </list>
-/// It keeps no state of its own: a row's header names its key version. Whoever runs it again after it was killed goes on where it was.
+/// A row's header names its key version, so whoever runs it again after it was killed goes on where it was. The versions that it made are marked
+/// as such until it is over for all of its tenants: one whose old versions were removed before the kill is not rotated once more.
 /// </summary>
 public sealed class KeyRotation
 {
@@ -79,12 +80,12 @@ public sealed class KeyRotation
         foreach (var tenant in tenants)
         {
             // 1
-            var sweep = new Sweep(tenant, await ActivateAsync(tenant, evenUnfinished, actor, cancellation));
+            var sweep = await ActivateAsync(tenant, evenUnfinished, actor, cancellation);
             sweeps.Add(sweep);
             // 2
             await SweepAsync(sweep, pace, progress, cancellation);
         }
-        if (sweeps.Any(sweep => sweep.Version is not null))
+        if (sweeps.Any(sweep => sweep is { Version: not null, IsOver: false }))
             await Task.Delay(pace.Settle, time, cancellation);
         var reports = new List<RotationReport>();
         foreach (var sweep in sweeps)
@@ -94,27 +95,29 @@ public sealed class KeyRotation
             // 4
             reports.Add(await RetireAsync(sweep, actor, cancellation));
         }
+        if (tenants.Count > 0)
+            await store.UpkeepAsync(KeyChanges.EndRotation(tenants), cancellation);
         return reports;
     }
 
     /// <summary>The version that seals: a new one, unless an earlier rotation is not finished.</summary>
-    private async Task<Guid?> ActivateAsync(TenantId tenant, bool evenUnfinished, string actor, CancellationToken cancellation)
+    private async Task<Sweep> ActivateAsync(TenantId tenant, bool evenUnfinished, string actor, CancellationToken cancellation)
     {
         while (true)
         {
             var keys = await store.Keys.OfAsync(tenant, cancellation);
             if (keys.FirstOrDefault(key => key.Active) is not { } active)
-                return null;
-            if (keys.Count > 1 && !evenUnfinished)
-                return active.Version;
+                return new(tenant, null);
+            if (!evenUnfinished && (keys.Count > 1 || active.Rotating))
+                return new(tenant, active.Version) { IsOver = keys.Count == 1 };
             if (!(await vault.NewKeyVersionAsync(tenant, cancellation)).TryGet(out var next, out var why))
                 throw new VaultException(why);
             var rotated = Event(EventKind.TenantKeyRotated, tenant, actor)
                 .With("version", next.Version.ToString("D")).With("previous", active.Version.ToString("D")).With("root-key", next.RootKeyId);
-            if ((await store.CommitAsync(KeyChanges.AddVersion(active, next), rotated, null, cancellation)).Committed)
+            if ((await store.CommitAsync(KeyChanges.AddVersion(active, next with { Rotating = true }), rotated, null, cancellation)).Committed)
             {
                 vault.Forget(tenant);
-                return next.Version;
+                return new(tenant, next.Version);
             }
             // Somebody rotated, wrapped anew or shredded in the same moment: decided again.
             vault.Forget(tenant);
@@ -123,7 +126,7 @@ public sealed class KeyRotation
 
     private async Task SweepAsync(Sweep sweep, RotationPace pace, IProgress<RotationProgress> progress, CancellationToken cancellation)
     {
-        if (sweep.Version is not { } version)
+        if (sweep is not { Version: { } version, IsOver: false })
             return;
         var left = await store.SealedRows.CountNotUnderAsync(sweep.Tenant, version, cancellation);
         var paced = new Pacer(pace.RowsPerSecond, time);
@@ -172,8 +175,8 @@ public sealed class KeyRotation
     private async Task<RotationReport> RetireAsync(Sweep sweep, string actor, CancellationToken cancellation)
     {
         var (retired, kept) = (new List<Guid>(), new Dictionary<Guid, IReadOnlyList<KeyUse>>());
-        if (sweep.Version is not { } version)
-            return new(sweep.Tenant, null, 0, 0, retired, kept);
+        if (sweep is not { Version: { } version, IsOver: false })
+            return new(sweep.Tenant, sweep.Version, 0, 0, retired, kept);
         await store.RecordAsync(
             Event(EventKind.TenantKeySwept, sweep.Tenant, actor).With("version", version.ToString("D")).With("rows", sweep.Moved).With("unreadable", sweep.Unreadable), cancellation);
 
@@ -200,6 +203,9 @@ public sealed class KeyRotation
 
     private sealed record Sweep(TenantId Tenant, Guid? Version)
     {
+        /// <summary>The rotation was cut short, and of this tenant nothing is left to do.</summary>
+        public bool IsOver { get; init; }
+
         public long Moved { get; set; }
 
         public long Unreadable { get; set; }

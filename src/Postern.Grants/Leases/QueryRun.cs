@@ -184,7 +184,7 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
             return bearer;
         }
         if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
-            return new Refusal(RefusalKind.Unavailable, "The key store does not answer right now. Try again shortly.") { RetryAfter = why.RetryAfter, Code = why.Code };
+            return KeysUnavailable.Of(why);
         await store.CommitAsync(
             [GrantChanges.EndToReconnect(row.Subject.Tenant, row.Id, row.Generation, ReconnectReason.Changed)],
             GrantFacts.Event(EventKind.RecordRefused, row, why.Code), null, cancellation);

@@ -154,7 +154,7 @@ internal sealed class Renewer(
     private async Task<Refusal> DistrustAsync(GrantRow row, Connection connection, Refusal why, CancellationToken cancellation)
     {
         if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
-            return new Refusal(RefusalKind.Unavailable, "The key store does not answer right now. Try again shortly.") { RetryAfter = why.RetryAfter, Code = why.Code };
+            return KeysUnavailable.Of(why);
         await DecideAsync(
             GrantChanges.EndToReconnect(row.Subject.Tenant, row.Id, row.Generation, ReconnectReason.Changed),
             GrantFacts.Event(EventKind.RowTampered, row, why.Code).With("table", "grants"), cancellation);

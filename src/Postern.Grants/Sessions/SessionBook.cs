@@ -28,6 +28,7 @@ public sealed class SessionBook
     }
 
     /// <summary>The live session of a cookie, or null. One whose MAC does not fit is an event and no session.</summary>
+    /// <exception cref="VaultException">The key store does not answer, so nothing can be said of the session.</exception>
     public async ValueTask<Session?> FindAsync(TenantId tenant, string cookie, SessionKind kind, CancellationToken cancellation)
     {
         if (cookie.Length != SecretLength || await store.Sessions.FindAsync(tenant, SecretHash.Of(cookie), cancellation) is not { } row)
@@ -38,8 +39,10 @@ public sealed class SessionBook
         var judged = await macs.CheckAsync(row, cancellation);
         if (!judged.TryGet(out _, out var why))
         {
-            if (why.AsVaultError() != VaultError.KeyStoreUnavailable)
-                await store.RecordAsync(new AuditEvent(EventKind.SessionRefused, tenant) { Subject = row.Subject, Code = why.Code }, cancellation);
+            // Nobody edited anything, and the session goes on when the key can be had again: "no session" would sign people out.
+            if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+                throw new VaultException(KeysUnavailable.Of(why));
+            await store.RecordAsync(new AuditEvent(EventKind.SessionRefused, tenant) { Subject = row.Subject, Code = why.Code }, cancellation);
             return null;
         }
         var idle = kind == SessionKind.Portal ? options.PortalIdle : options.FrameIdle;
@@ -125,7 +128,7 @@ public sealed class SessionBook
     private async Task<Refusal> RefuseTamperedAsync(EmbedCodeRow row, Refusal why, CancellationToken cancellation)
     {
         if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
-            return new Refusal(RefusalKind.Unavailable, "The key store does not answer right now. Try again shortly.") { RetryAfter = why.RetryAfter, Code = why.Code };
+            return KeysUnavailable.Of(why);
         await store.RecordAsync(
             new AuditEvent(EventKind.RowTampered, row.Subject.Tenant) { Subject = row.Subject, Code = why.Code }
                 .With("table", "embed_codes").With("workbook", row.Workbook.Value).With("origin", row.Origin).With("embedKey", row.EmbedKey), cancellation);

@@ -67,16 +67,17 @@ public sealed class SignInDesk
             return await RefuseAsync(tenant, "state-unknown", cancellation);
         if (binding is null || row.Binding != SecretHash.Of(binding))
             return await RefuseAsync(tenant, "other-browser", cancellation);
-        if (!(await store.UpkeepAsync(SignInChanges.Use(tenant.Id, hash, SecretHash.Of(binding)), cancellation)).Committed)
-            return await RefuseAsync(tenant, "replayed", cancellation);
 
+        // Before it counts as used: while the key cannot be had, the same answer may come again.
         var opened = await vault.OpenAsync(RecordContexts.SignIn(tenant.Id, hash.Hex, settings.Issuer), row.Sealed, cancellation);
         if (!opened.TryGet(out var secret, out var sealedFor))
             return sealedFor.AsVaultError() == VaultError.KeyStoreUnavailable
-                ? new Refusal(RefusalKind.Unavailable, "The key store does not answer right now. Sign in again shortly.") { RetryAfter = sealedFor.RetryAfter, Code = sealedFor.Code }
+                ? KeysUnavailable.Of(sealedFor)
                 : await RefuseAsync(tenant, sealedFor.Code, cancellation);
         using (secret)
         {
+            if (!(await store.UpkeepAsync(SignInChanges.Use(tenant.Id, hash, SecretHash.Of(binding)), cancellation)).Committed)
+                return await RefuseAsync(tenant, "replayed", cancellation);
             if (!PendingAuthorization.TryRead(secret, out var pending))
                 return await RefuseAsync(tenant, "pending-unreadable", cancellation);
             var judged = oauth.Callbacks.Judge(parameters, pending, settings, receivedAt);

@@ -82,6 +82,7 @@ internal static class PosternApplication
             Deployment = settings.KeyStore.Deployment,
             FileKeyring = settings.KeyStore.File,
             RemoteKeyStore = settings.KeyStore.Remote,
+            Former = settings.KeyStore.Former,
         });
         services.AddOAuthClient();
         services.AddGrants(new GrantOptions { Node = settings.Node.Name, SpoolDirectory = settings.Node.SpoolDirectory });

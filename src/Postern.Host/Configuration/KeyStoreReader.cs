@@ -3,7 +3,7 @@ using Postern.Vault;
 
 namespace Postern.Host.Configuration;
 
-/// <summary>Reads <c>KeyStore</c>: the file keyring, or one of four services. docs/how-to/choose-a-key-store.md helps to choose.</summary>
+/// <summary>Reads <c>KeyStore</c>: the file keyring, or one of four services, and which it was before. docs/how-to/choose-a-key-store.md helps to choose.</summary>
 internal static class KeyStoreReader
 {
     private const string OwnDirectory = "Name a directory of its own (mode 0700), not the database's.";
@@ -31,11 +31,31 @@ internal static class KeyStoreReader
 
     public static KeyStoreSettings Read(ConfigNode node, StoreSettings store)
     {
-        var provider = node.Choice("Provider", Provider.File,
-            ("file", Provider.File), ("transit", Provider.Transit), ("aws-kms", Provider.AwsKms), ("azure-key-vault", Provider.AzureKeyVault), ("google-kms", Provider.GoogleKms));
         var deployment = node.Required("Deployment", "Name this deployment; the name is bound into every sealed record and must never change.");
         if (deployment.Length > 0 && !Slug.IsValid(deployment))
             node.Report("Deployment", "is no name.", Slug.Remedy("deployment", deployment));
+        var (provider, file, remote) = Place(node, store);
+        var former = Former(node.Child("Former"), provider, store);
+        node.Close();
+        return new(deployment, file, remote, former);
+    }
+
+    /// <summary>The key store that was used before, and still unwraps.</summary>
+    private static FormerKeyStoreOptions? Former(ConfigNode node, Provider current, StoreSettings store)
+    {
+        if (!node.Exists)
+            return null;
+        var (provider, file, remote) = Place(node, store);
+        if (provider == current)
+            node.Report("Provider", "is the one that is used now.", current == Provider.AwsKms ? "List the keys of before in AwsKms:FormerKeyArns." : "Remove Former, or move by way of another kind.");
+        node.Close();
+        return new() { FileKeyring = file, RemoteKeyStore = remote };
+    }
+
+    private static (Provider, FileKeyringOptions?, RemoteKeyStoreOptions?) Place(ConfigNode node, StoreSettings store)
+    {
+        var provider = node.Choice("Provider", Provider.File,
+            ("file", Provider.File), ("transit", Provider.Transit), ("aws-kms", Provider.AwsKms), ("azure-key-vault", Provider.AzureKeyVault), ("google-kms", Provider.GoogleKms));
         var file = File(node, provider, store);
         var remote = new (string Name, Provider Provider, Func<ConfigNode, RemoteKeyStoreOptions?> Read)[]
         {
@@ -44,8 +64,7 @@ internal static class KeyStoreReader
             ("AzureKeyVault", Provider.AzureKeyVault, Azure),
             ("GoogleKms", Provider.GoogleKms, Google),
         }.Select(section => Section(node, section.Name, section.Provider == provider, section.Read)).OfType<RemoteKeyStoreOptions>().SingleOrDefault();
-        node.Close();
-        return new(deployment, provider == Provider.File ? file : null, remote);
+        return (provider, file, remote);
     }
 
     private static FileKeyringOptions? File(ConfigNode node, Provider provider, StoreSettings store)

@@ -53,7 +53,8 @@ public sealed record StoreSettings(StoreOptions Options)
 /// <param name="Deployment">The deployment's name, part of every record's associated data; changing it makes every record unreadable.</param>
 /// <param name="File">The file keyring; null with a service.</param>
 /// <param name="Remote">The service; null with the file keyring.</param>
-public sealed record KeyStoreSettings(string Deployment, FileKeyringOptions? File, RemoteKeyStoreOptions? Remote);
+/// <param name="Former">The one that was used before, while it still unwraps; null: none.</param>
+public sealed record KeyStoreSettings(string Deployment, FileKeyringOptions? File, RemoteKeyStoreOptions? Remote, FormerKeyStoreOptions? Former);
 
 /// <summary>This process among its equals.</summary>
 /// <param name="Name">Its name in claims and events; default the machine's name.</param>

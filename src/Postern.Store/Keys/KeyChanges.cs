@@ -1,3 +1,4 @@
+using Dapper;
 using Postern.Model;
 
 namespace Postern.Store;
@@ -10,8 +11,8 @@ public static class KeyChanges
 {
     private const string Insert =
         """
-        INSERT INTO tenant_keys (tenant, version, active_tenant, root_key_id, wrapped, created_at)
-        VALUES (@tenant, @version, @tenant, @rootKeyId, @wrapped, {now})
+        INSERT INTO tenant_keys (tenant, version, active_tenant, root_key_id, wrapped, rotating, created_at)
+        VALUES (@tenant, @version, @tenant, @rootKeyId, @wrapped, @rotating, {now})
         """;
 
     /// <summary>Adds the tenant's first key, as the active one. Refused when the tenant has an active key, or was shredded.</summary>
@@ -57,6 +58,22 @@ public static class KeyChanges
         new { tenant = key.Tenant.Value, version = key.Version.ToString("D"), wrapped = key.Wrapped, keyVersion = SealedRowReads.Bytes(key.Version) },
         Notice(key));
 
+    /// <summary>
+    /// The rotation of these tenants is over: their versions are no longer <see cref="WrappedKey.Rotating"/>. In one statement, so that whoever is
+    /// killed here has ended it for all of them or for none. Never refused.
+    /// </summary>
+    /// <param name="tenants">At least one.</param>
+    public static Upkeep EndRotation(IReadOnlyList<TenantId> tenants)
+    {
+        // One parameter each: an array is not written alike in all databases.
+        var parameters = new DynamicParameters();
+        foreach (var (i, tenant) in tenants.Index())
+            parameters.Add($"tenant{i}", tenant.Value);
+        var names = string.Join(", ", Enumerable.Range(0, tenants.Count).Select(i => $"@tenant{i}"));
+        return new(
+            "key-rotation-over", $"UPDATE tenant_keys SET rotating = NULL WHERE rotating IS NOT NULL AND tenant IN ({names})", parameters, expected: RowCount.Any);
+    }
+
     /// <summary>Destroys every version of a tenant's key. The rows stay without their bytes: the tenant is shredded, and gets no new key. Never refused.</summary>
     public static Change Destroy(TenantId tenant) => new(
         "key-destroy",
@@ -77,7 +94,7 @@ public static class KeyChanges
         "root-keys-changed", "UPDATE counters SET counted = counted WHERE name = 'feed'", new { }, new FeedNotice(ChangeKind.Key, system, "root"), RowCount.Any);
 
     private static object Parameters(WrappedKey key) =>
-        new { tenant = key.Tenant.Value, version = key.Version.ToString("D"), rootKeyId = key.RootKeyId, wrapped = key.Wrapped };
+        new { tenant = key.Tenant.Value, version = key.Version.ToString("D"), rootKeyId = key.RootKeyId, wrapped = key.Wrapped, rotating = key.Rotating ? 1 : (long?)null };
 
     private static FeedNotice Notice(WrappedKey key) => new(ChangeKind.Key, key.Tenant, key.Version.ToString("D"));
 }

@@ -29,6 +29,9 @@ public sealed class KeyReads
     private static WrappedKey Read(Columns row)
     {
         var wrapped = row.Bytes("wrapped");
-        return new(row.Tenant(), row.Id("version"), row.TextOrNull("active_tenant") is not null && wrapped.Length > 0, row.Text("root_key_id"), wrapped);
+        return new(row.Tenant(), row.Id("version"), row.TextOrNull("active_tenant") is not null && wrapped.Length > 0, row.Text("root_key_id"), wrapped)
+        {
+            Rotating = row.NumberOrNull("rotating") is not null,
+        };
     }
 }

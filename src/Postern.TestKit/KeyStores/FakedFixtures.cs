@@ -26,7 +26,7 @@ public abstract class FakedKeyStoreFixture<TFake> : KeyStoreFixture where TFake 
     /// <inheritdoc/>
     public sealed override IKeyStore Open()
     {
-        var store = Make(Rest);
+        var store = Options.Create(new SystemChance(), TimeProvider.System);
         opened.Add(store);
         return store;
     }
@@ -41,11 +41,14 @@ public abstract class FakedKeyStoreFixture<TFake> : KeyStoreFixture where TFake 
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>The settings of a key store over the fake.</summary>
+    public abstract RemoteKeyStoreOptions Options { get; }
+
+    /// <summary>Takes every root key away but the one that wraps, as the service's operator does after a rotation.</summary>
+    public abstract void RetireOld();
+
     /// <summary>How the fake is reached. The time is generous: a busy machine is no outage.</summary>
     protected RestOptions Rest => new() { Endpoint = Fake.Address, AttemptTimeout = TimeSpan.FromSeconds(20) };
-
-    /// <summary>Makes a store.</summary>
-    protected abstract IKeyStore Make(RestOptions rest);
 
     /// <summary>Writes a credential file and gives its path.</summary>
     protected string Write(string name, string content)
@@ -78,8 +81,15 @@ public sealed class TransitFixture : FakedKeyStoreFixture<FakeTransit>
     }
 
     /// <inheritdoc/>
-    protected override IKeyStore Make(RestOptions rest) => new TransitKeyStore(
-        new() { Rest = rest, Key = "postern", Login = new TransitLogin.TokenFile(Path.Combine(Folder, "token")) }, new SystemChance(), TimeProvider.System);
+    public override void RetireOld() => Fake.MinDecryptionVersion = Fake.LatestVersion;
+
+    /// <inheritdoc/>
+    public override RemoteKeyStoreOptions Options => new TransitOptions
+    {
+        Rest = Rest,
+        Key = "postern",
+        Login = new TransitLogin.TokenFile(Path.Combine(Folder, "token")),
+    };
 }
 
 /// <summary>AWS KMS with a shared credentials file.</summary>
@@ -103,16 +113,16 @@ public sealed class AwsKmsFixture : FakedKeyStoreFixture<FakeAwsKms>
     public override Task RotateAsync(CancellationToken cancellation) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    protected override IKeyStore Make(RestOptions rest) => new AwsKmsKeyStore(
-        new()
-        {
-            Rest = rest,
-            KeyArn = FakeAwsKms.Arn,
-            FormerKeyArns = [FakeAwsKms.FormerArn],
-            Credentials = new AwsCredentialSource.SharedFile(Path.Combine(Folder, "credentials"), "postern"),
-        },
-        new SystemChance(),
-        TimeProvider.System);
+    public override void RetireOld() => Fake.Remove(FakeAwsKms.FormerArn);
+
+    /// <inheritdoc/>
+    public override RemoteKeyStoreOptions Options => new AwsKmsOptions
+    {
+        Rest = Rest,
+        KeyArn = FakeAwsKms.Arn,
+        FormerKeyArns = [FakeAwsKms.FormerArn],
+        Credentials = new AwsCredentialSource.SharedFile(Path.Combine(Folder, "credentials"), "postern"),
+    };
 }
 
 /// <summary>Azure Key Vault with an application's secret.</summary>
@@ -137,19 +147,19 @@ public sealed class AzureKeyVaultFixture : FakedKeyStoreFixture<FakeAzureKeyVaul
     }
 
     /// <inheritdoc/>
-    protected override IKeyStore Make(RestOptions rest) => new AzureKeyVaultKeyStore(
-        new()
+    public override void RetireOld() => Fake.RemoveOld();
+
+    /// <inheritdoc/>
+    public override RemoteKeyStoreOptions Options => new AzureKeyVaultOptions
+    {
+        Rest = Rest,
+        Key = "wrapper",
+        SigningKey = "signer",
+        Credentials = new AzureCredentialSource.ClientSecret(FakeAzureKeyVault.Directory, FakeAzureKeyVault.Client, Path.Combine(Folder, "secret"))
         {
-            Rest = rest,
-            Key = "wrapper",
-            SigningKey = "signer",
-            Credentials = new AzureCredentialSource.ClientSecret(FakeAzureKeyVault.Directory, FakeAzureKeyVault.Client, Path.Combine(Folder, "secret"))
-            {
-                Authority = Fake.Address,
-            },
+            Authority = Fake.Address,
         },
-        new SystemChance(),
-        TimeProvider.System);
+    };
 }
 
 /// <summary>Google Cloud KMS with a service account's key file.</summary>
@@ -181,13 +191,13 @@ public sealed class GoogleKmsFixture : FakedKeyStoreFixture<FakeGoogleKms>
     }
 
     /// <inheritdoc/>
-    protected override IKeyStore Make(RestOptions rest) => new GoogleKmsKeyStore(
-        new()
-        {
-            Rest = rest,
-            Key = FakeGoogleKms.Key,
-            Credentials = new GoogleCredentialSource.ServiceAccountFile(Path.Combine(Folder, "account.json")) { Endpoint = Fake.Address },
-        },
-        new SystemChance(),
-        TimeProvider.System);
+    public override void RetireOld() => Fake.RemoveOld();
+
+    /// <inheritdoc/>
+    public override RemoteKeyStoreOptions Options => new GoogleKmsOptions
+    {
+        Rest = Rest,
+        Key = FakeGoogleKms.Key,
+        Credentials = new GoogleCredentialSource.ServiceAccountFile(Path.Combine(Folder, "account.json")) { Endpoint = Fake.Address },
+    };
 }

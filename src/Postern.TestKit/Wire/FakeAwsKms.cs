@@ -33,6 +33,9 @@ public sealed class FakeAwsKms(TimeProvider time) : WireFake
     /// <summary>The contexts seen, as CloudTrail would show them.</summary>
     public ConcurrentQueue<string> Contexts { get; } = new();
 
+    /// <summary>Takes a key away for good.</summary>
+    public void Remove(string arn) => keys.TryRemove(arn, out _);
+
     /// <inheritdoc/>
     protected override (int Status, object Body) Handle(HttpContext http, byte[] body)
     {

@@ -45,6 +45,13 @@ public sealed class FakeAzureKeyVault : WireFake
         current = version;
     }
 
+    /// <summary>Takes every version of the wrapping key away but the newest.</summary>
+    public void RemoveOld()
+    {
+        foreach (var old in wrapping.Keys.Where(version => version != current).ToList())
+            wrapping.TryRemove(old, out _);
+    }
+
     /// <inheritdoc/>
     protected override (int Status, object Body) Handle(HttpContext http, byte[] body)
     {

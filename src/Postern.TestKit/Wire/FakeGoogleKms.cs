@@ -23,7 +23,16 @@ public sealed class FakeGoogleKms : WireFake
     public string Token { get; set; } = "google-token-1";
 
     /// <summary>Makes a new version and lets it be the primary.</summary>
-    public void Rotate() => versions[versions.Count + 1] = RandomNumberGenerator.GetBytes(32);
+    public void Rotate() => versions[Primary + 1] = RandomNumberGenerator.GetBytes(32);
+
+    /// <summary>Takes every version away but the primary.</summary>
+    public void RemoveOld()
+    {
+        foreach (var old in versions.Keys.Where(version => version != Primary).ToList())
+            versions.TryRemove(old, out _);
+    }
+
+    private int Primary => versions.Keys.Max();
 
     /// <inheritdoc/>
     protected override (int Status, object Body) Handle(HttpContext http, byte[] body)
@@ -39,7 +48,7 @@ public sealed class FakeGoogleKms : WireFake
             return (401, Error("UNAUTHENTICATED"));
         return (http.Request.Method, path) switch
         {
-            ("GET", "/v1/" + Key) => (200, new { name = Key, primary = new { name = Name(versions.Count), state = "ENABLED" } }),
+            ("GET", "/v1/" + Key) => (200, new { name = Key, primary = new { name = Name(Primary), state = "ENABLED" } }),
             ("GET", "/v1/" + Key + "/cryptoKeyVersions") => List(http.Request.Query["pageToken"]),
             ("POST", "/v1/" + Key + ":encrypt") => Checked(Json(body), "plaintext", Encrypt),
             ("POST", "/v1/" + Key + ":decrypt") => Checked(Json(body), "ciphertext", Decrypt),
@@ -50,8 +59,8 @@ public sealed class FakeGoogleKms : WireFake
 
     private (int, object) List(string? token) => token switch
     {
-        null => (200, new { cryptoKeyVersions = new[] { Entry(1) }, nextPageToken = "after-1" }),
-        "after-1" => (200, new { cryptoKeyVersions = versions.Keys.Where(version => version > 1).Order().Select(Entry), totalSize = versions.Count }),
+        null => (200, new { cryptoKeyVersions = new[] { Entry(versions.Keys.Min()) }, nextPageToken = "after-1" }),
+        "after-1" => (200, new { cryptoKeyVersions = versions.Keys.Order().Skip(1).Select(Entry), totalSize = versions.Count }),
         _ => Complain("the page token is not the one that was given"),
     };
 
@@ -71,7 +80,7 @@ public sealed class FakeGoogleKms : WireFake
 
     private (int, object) Encrypt(byte[] plain, byte[] associated)
     {
-        var version = versions.Count;
+        var version = Primary;
         var (nonce, sealedPart, tag) = (RandomNumberGenerator.GetBytes(12), new byte[plain.Length], new byte[16]);
         using var gcm = new AesGcm(versions[version], 16);
         gcm.Encrypt(nonce, plain, sealedPart, tag, associated);
@@ -95,7 +104,7 @@ public sealed class FakeGoogleKms : WireFake
         try
         {
             gcm.Decrypt(ciphertext.AsSpan(1, 12), ciphertext.AsSpan(13, plain.Length), ciphertext.AsSpan(ciphertext.Length - 16), plain, associated);
-            return (200, new { plaintext = Convert.ToBase64String(plain), plaintextCrc32c = Checksum(plain), usedPrimary = ciphertext[0] == versions.Count });
+            return (200, new { plaintext = Convert.ToBase64String(plain), plaintextCrc32c = Checksum(plain), usedPrimary = ciphertext[0] == Primary });
         }
         catch (AuthenticationTagMismatchException)
         {

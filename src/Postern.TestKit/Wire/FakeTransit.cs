@@ -26,6 +26,9 @@ public sealed class FakeTransit : WireFake
     /// <summary>The oldest version that opens.</summary>
     public int MinDecryptionVersion { get; set; } = 1;
 
+    /// <summary>The version that encrypts.</summary>
+    public int LatestVersion => versions.Count;
+
     /// <summary>How many logins there were.</summary>
     public int Logins { get; private set; }
 

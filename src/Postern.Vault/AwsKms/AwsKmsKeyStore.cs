@@ -126,6 +126,9 @@ public sealed class AwsKmsKeyStore : IKeyStore, IDisposable
         return Outcome<IReadOnlyList<RootKeyInfo>>.Of(keys);
     }
 
+    /// <inheritdoc/>
+    public bool Owns(string rootKeyId) => rootKeyId == options.KeyArn || options.FormerKeyArns.Contains(rootKeyId);
+
     /// <summary>Ends the connections.</summary>
     public void Dispose()
     {
@@ -150,7 +153,7 @@ public sealed class AwsKmsKeyStore : IKeyStore, IDisposable
 
     private Refusal? Judge(string rootKeyId, ReadOnlySpan<byte> wrapped)
     {
-        if (rootKeyId != options.KeyArn && !options.FormerKeyArns.Contains(rootKeyId))
+        if (!Owns(rootKeyId))
             return VaultErrors.Refuse(
                 VaultError.UnknownKeyVersion, $"A key was wrapped by '{rootKeyId}', which the settings do not name. Add it to the former keys.");
         return wrapped.Length is > 0 and <= MaxCiphertext

@@ -68,7 +68,7 @@ public sealed class AzureKeyVaultKeyStore : IKeyStore, IDisposable
     public async ValueTask<Outcome<SecretBytes>> UnwrapAsync(
         KeyWrapContext context, string rootKeyId, ReadOnlyMemory<byte> wrapped, CancellationToken cancellation)
     {
-        if (!rootKeyId.StartsWith(options.Key + "/", StringComparison.Ordinal) || !AzureWrappedKey.IsVersion(rootKeyId[(options.Key.Length + 1)..]))
+        if (!Owns(rootKeyId))
             return VaultErrors.Refuse(VaultError.UnknownKeyVersion, $"A key was wrapped by '{rootKeyId}', and the settings name {options.Key}.");
         if (!AzureWrappedKey.TryParse(wrapped.Span, out var stored))
             return VaultErrors.Refuse(VaultError.NotARecord, "A wrapped key is not in the form of the Azure key store.");
@@ -106,6 +106,10 @@ public sealed class AzureKeyVaultKeyStore : IKeyStore, IDisposable
         }
         return rest.Unavailable($"has more than {MaxPages} pages of versions");
     }
+
+    /// <inheritdoc/>
+    public bool Owns(string rootKeyId) =>
+        rootKeyId.StartsWith(options.Key + "/", StringComparison.Ordinal) && AzureWrappedKey.IsVersion(rootKeyId[(options.Key.Length + 1)..]);
 
     /// <summary>Ends the connections.</summary>
     public void Dispose()

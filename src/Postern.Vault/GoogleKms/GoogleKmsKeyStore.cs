@@ -41,7 +41,7 @@ public sealed class GoogleKmsKeyStore : IKeyStore, IDisposable
         {
             if (!answer.IsSuccess)
                 return Refused(answer);
-            return answer.Text("primary", "name") is { } name && IsVersion(name) ? name : rest.Unavailable("described the key without a primary version");
+            return answer.Text("primary", "name") is { } name && Owns(name) ? name : rest.Unavailable("described the key without a primary version");
         }
     }
 
@@ -61,7 +61,7 @@ public sealed class GoogleKmsKeyStore : IKeyStore, IDisposable
                     return Refused(answer);
                 if (!answer.IsTrue("verifiedPlaintextCrc32c") || !answer.IsTrue("verifiedAdditionalAuthenticatedDataCrc32c"))
                     return rest.Unavailable("did not confirm the checksums of the request");
-                if (answer.Text("name") is not { } version || !IsVersion(version) || answer.Bytes("ciphertext") is not { Length: > 0 and <= MaxCiphertext } ciphertext)
+                if (answer.Text("name") is not { } version || !Owns(version) || answer.Bytes("ciphertext") is not { Length: > 0 and <= MaxCiphertext } ciphertext)
                     return rest.Unavailable("answered without a ciphertext of the key that was asked for");
                 return answer.Number("ciphertextCrc32c") == Crc32C(ciphertext)
                     ? new RootWrapping(version, ciphertext)
@@ -79,7 +79,7 @@ public sealed class GoogleKmsKeyStore : IKeyStore, IDisposable
         KeyWrapContext context, string rootKeyId, ReadOnlyMemory<byte> wrapped, CancellationToken cancellation)
     {
         // The version is for people: the ciphertext itself says which of the key's versions it needs.
-        if (!IsVersion(rootKeyId))
+        if (!Owns(rootKeyId))
             return VaultErrors.Refuse(VaultError.UnknownKeyVersion, $"A key was wrapped by '{rootKeyId}', and the settings name {options.Key}.");
         if (wrapped.Length is 0 or > MaxCiphertext)
             return VaultErrors.Refuse(VaultError.NotARecord, "A wrapped key is not in the form of Google Cloud KMS.");
@@ -122,7 +122,7 @@ public sealed class GoogleKmsKeyStore : IKeyStore, IDisposable
             {
                 if (!answer.IsSuccess)
                     return Refused(answer);
-                keys.AddRange(Versions(answer).Where(version => IsVersion(version.Name)).Select(version => new RootKeyInfo(version.Name, version.Created, version.Name == current)));
+                keys.AddRange(Versions(answer).Where(version => Owns(version.Name)).Select(version => new RootKeyInfo(version.Name, version.Created, version.Name == current)));
                 if (answer.Text("nextPageToken") is not { Length: > 0 } next)
                     return Outcome<IReadOnlyList<RootKeyInfo>>.Of([.. keys.OrderBy(key => key.Created).ThenBy(key => key.Current)]);
                 page = $"&pageToken={Uri.EscapeDataString(next)}";
@@ -130,6 +130,11 @@ public sealed class GoogleKmsKeyStore : IKeyStore, IDisposable
         }
         return rest.Unavailable($"has more than {MaxPages} pages of versions");
     }
+
+    /// <inheritdoc/>
+    public bool Owns(string rootKeyId) =>
+        rootKeyId.StartsWith(options.Key + "/cryptoKeyVersions/", StringComparison.Ordinal)
+        && rootKeyId[(options.Key.Length + "/cryptoKeyVersions/".Length)..] is { Length: > 0 and <= 9 } number && number.All(char.IsAsciiDigit);
 
     /// <summary>Ends the connections.</summary>
     public void Dispose()
@@ -157,10 +162,6 @@ public sealed class GoogleKmsKeyStore : IKeyStore, IDisposable
         json.WriteBase64String("additionalAuthenticatedData"u8, associated);
         json.WriteString("additionalAuthenticatedDataCrc32c"u8, Crc32C(associated).ToString(CultureInfo.InvariantCulture));
     });
-
-    private bool IsVersion(string name) =>
-        name.StartsWith(options.Key + "/cryptoKeyVersions/", StringComparison.Ordinal)
-        && name[(options.Key.Length + "/cryptoKeyVersions/".Length)..] is { Length: > 0 and <= 9 } number && number.All(char.IsAsciiDigit);
 
     /// <summary>The versions of one page that still decrypt. Nothing in the answer is believed to have the right type.</summary>
     internal static IEnumerable<(string Name, DateTimeOffset Created)> Versions(RestAnswer answer) =>

@@ -91,6 +91,9 @@ public sealed class FileKeyring : IKeyStore, IRootKeyring, IDisposable
     }
 
     /// <inheritdoc/>
+    public bool Owns(string rootKeyId) => Guid.TryParseExact(rootKeyId, "D", out _);
+
+    /// <inheritdoc/>
     public void Refresh()
     {
         lock (gate)

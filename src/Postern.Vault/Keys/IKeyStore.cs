@@ -31,6 +31,12 @@ public interface IKeyStore
     /// <summary>Every root key that still unwraps, oldest first, and which one wraps: for inventories and rotation.</summary>
     ValueTask<Outcome<IReadOnlyList<RootKeyInfo>>> RootKeysAsync(CancellationToken cancellation);
 
+    /// <summary>
+    /// True when a root key of this id would be one of this store's, by the form of the id alone; nobody is asked. By this a deployment that
+    /// moved from one key store to another knows which of them unwraps.
+    /// </summary>
+    bool Owns(string rootKeyId) => true;
+
     /// <summary>The root keys may have changed elsewhere: look again before the next use. Must not block.</summary>
     void Refresh()
     {

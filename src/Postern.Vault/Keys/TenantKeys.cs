@@ -63,6 +63,8 @@ internal sealed class TenantKeys(
     /// <summary>The same key, wrapped by the current root key and not stored.</summary>
     public async Task<Outcome<WrappedKey>> RewrapAsync(WrappedKey key, CancellationToken cancellation)
     {
+        if (OfAnotherStore(key) is { } elsewhere)
+            return elsewhere;
         var rewrapping = await AskKeyStoreAsync(
             (key.Tenant, key.Version),
             token => keyStore.RewrapAsync(Context(key.Tenant, key.Version), key.RootKeyId, key.Wrapped, token),
@@ -180,6 +182,11 @@ internal sealed class TenantKeys(
             var row = known ?? (await wrappedKeys.ReadAsync(tenant, deadline)).FirstOrDefault(key => key.Version == version);
             if (row is null or { IsDestroyed: true })
                 return VaultErrors.Refuse(VaultError.UnknownKeyVersion);
+            if (OfAnotherStore(row) is { } elsewhere)
+            {
+                VaultLog.UnwrapRefused(log, tenant, version, row.RootKeyId, elsewhere.Code, elsewhere.Detail);
+                return elsewhere;
+            }
             var unwrapped = await AskKeyStoreAsync(
                 (tenant, version), token => UnwrapAsync(tenant, version, row, token), deadline);
             if (!unwrapped.TryGet(out var secret, out var why))
@@ -193,6 +200,14 @@ internal sealed class TenantKeys(
             known = null;
         }
     }
+
+    /// <summary>
+    /// Why a key is not even asked for: another key store wrapped it, so the settings lack that one. Not what an edited row is told: nobody's
+    /// grant ends because a node was not restarted before a move, or <c>Former</c> was removed too early.
+    /// </summary>
+    private Refusal? OfAnotherStore(WrappedKey key) => keyStore.Owns(key.RootKeyId) ? null : VaultErrors.Refuse(
+        VaultError.KeyStoreUnavailable,
+        $"The key of tenant {key.Tenant} was wrapped by '{key.RootKeyId}', which is no root key of {keyStore.Description}. Name the key store that made it as the former one, and restart the node.");
 
     /// <summary>A key that came into the cache since the caller looked. The flight hands out the key, not the lease.</summary>
     private static TenantKey? Cached(bool found, KeyLease lease)
@@ -225,7 +240,7 @@ internal sealed class TenantKeys(
         var unwrapped = await keyStore.UnwrapAsync(Context(tenant, version), row.RootKeyId, row.Wrapped, cancellation);
         if (!unwrapped.TryGet(out var secret, out var why))
         {
-            VaultLog.UnwrapRefused(log, tenant, version, row.RootKeyId, why.Code);
+            VaultLog.UnwrapRefused(log, tenant, version, row.RootKeyId, why.Code, why.Detail);
             return why;
         }
         if (secret.Length == RecordFormat.KeyLength)

@@ -121,6 +121,9 @@ public sealed class TransitKeyStore : IKeyStore, IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public bool Owns(string rootKeyId) => rootKeyId.StartsWith($"{options.Mount}/{options.Key}:v", StringComparison.Ordinal);
+
     /// <summary>Ends the connections.</summary>
     public void Dispose()
     {
@@ -160,7 +163,7 @@ public sealed class TransitKeyStore : IKeyStore, IDisposable
     {
         if (wrapped.Length > MaxCiphertext || VersionOf(wrapped) is not { } version)
             return VaultErrors.Refuse(VaultError.NotARecord, "A wrapped key is not in the form of Vault's transit engine.");
-        if (!rootKeyId.StartsWith($"{options.Mount}/{options.Key}:v", StringComparison.Ordinal))
+        if (!Owns(rootKeyId))
             return VaultErrors.Refuse(
                 VaultError.UnknownKeyVersion, $"A key was wrapped by '{rootKeyId}', and the settings name {options.Mount}/{options.Key}.");
         return rootKeyId == RootKeyId(version)

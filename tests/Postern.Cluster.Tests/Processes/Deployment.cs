@@ -156,6 +156,14 @@ internal sealed class Deployment : IAsyncDisposable
         File.WriteAllText(ConfigFile, config.ToJsonString());
     }
 
+    /// <summary>Changes section <c>Postern</c> of the configuration, for whatever starts from now on.</summary>
+    public void Reconfigure(Action<JsonNode> change)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(ConfigFile))!;
+        change(config["Postern"]!);
+        File.WriteAllText(ConfigFile, config.ToJsonString());
+    }
+
     /// <summary>Writes down a measurement beside the outputs that are kept of this deployment.</summary>
     public void Note(string measured)
     {
@@ -212,6 +220,18 @@ internal sealed class Deployment : IAsyncDisposable
         using var connection = Open();
         using var command = Command(connection, sql, parameters);
         return command.ExecuteScalar() is { } value and not DBNull ? value : null;
+    }
+
+    /// <summary>The first column of a query, as texts.</summary>
+    public IReadOnlyList<string> Column(string sql)
+    {
+        using var connection = Open();
+        using var command = Command(connection, sql, []);
+        using var reader = command.ExecuteReader();
+        var values = new List<string>();
+        while (reader.Read())
+            values.Add(reader.GetString(0));
+        return values;
     }
 
     public async ValueTask DisposeAsync()

@@ -26,10 +26,12 @@ public sealed class FailureGateTests
     [Fact]
     public async Task Failure_ThatIsARefusal_IsAnsweredAsThatRefusal()
     {
-        var (context, body) = await MeetAsync(new Refused(new(RefusalKind.Unavailable, "The key store does not answer.") { Code = "vault-key-store-unavailable", RetryAfter = TimeSpan.FromSeconds(5) }));
+        var (context, body) = await MeetAsync(new Refused(new(RefusalKind.Unavailable, "Vault Transit at https://vault.internal:8200 answered 503.") { Code = "vault-key-store-unavailable", RetryAfter = TimeSpan.FromSeconds(5) }));
 
         Assert.Equal((503, "5"), (context.Response.StatusCode, context.Response.Headers.RetryAfter.ToString()));
         Assert.Equal("vault-key-store-unavailable", JsonDocument.Parse(body).RootElement.GetProperty("code").GetString());
+        // Where the key store is, and what it said, is the operator's.
+        Assert.DoesNotContain("vault.internal", body, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -150,6 +150,64 @@ public sealed class RotationTests
     }
 
     [Fact]
+    public async Task Rotate_OfAllStoppedWhileItRemovesOldVersions_RotatesNoTenantTwice()
+    {
+        await using var rig = await Rig.StartAsync();
+        TenantId[] tenants = [Rig.Acme, TenantId.Parse("globex"), TenantId.Parse("initech")];
+        foreach (var tenant in tenants.Skip(1))
+            await rig.One.Desk.Definitions.SeedAsync(rig.Seed(tenant), "test", Rig.Cancellation);
+        using var dies = new CancellationTokenSource();
+        rig.One.Events.Then = told =>
+        {
+            if (told.Kind == EventKind.TenantKeyRetired)
+                dies.Cancel();
+        };
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RunAsync(dies.Token));
+        rig.One.Events.Then = static _ => { };
+        var stopped = await rig.One.Store.Keys.AllAsync(Rig.Cancellation);
+        // One is through, the others still have their old versions.
+        Assert.Equal([1, 2, 2], tenants.Select(tenant => stopped.Count(key => key.Tenant == tenant)));
+
+        var reports = await RunAsync(Rig.Cancellation);
+
+        var keys = await rig.One.Store.Keys.AllAsync(Rig.Cancellation);
+        Assert.Equal(stopped.Where(key => key.Active).Select(key => key.Version), keys.Select(key => key.Version));
+        Assert.Equal(tenants.Length, rig.One.Events.Of(EventKind.TenantKeyRotated).Count);
+        Assert.Equal([0, 1, 1], reports.Select(report => report.Retired.Count));
+        Assert.DoesNotContain(keys, key => key.Rotating);
+        // That rotation is over; the next one is another.
+        await RunAsync(Rig.Cancellation);
+        Assert.Equal(2 * tenants.Length, rig.One.Events.Of(EventKind.TenantKeyRotated).Count);
+
+        Task<IReadOnlyList<RotationReport>> RunAsync(CancellationToken cancellation) =>
+            rig.PumpSecondsAsync(rig.One.Get<KeyRotation>().RunAsync(tenants, false, "operator:test", Fast, new Told(_ => { }), cancellation));
+    }
+
+    [Fact]
+    public async Task Rotate_OfAllStoppedBeforeTheLastTenant_RotatesThatOneToo()
+    {
+        await using var rig = await Rig.StartAsync();
+        TenantId[] tenants = [Rig.Acme, TenantId.Parse("globex")];
+        await rig.One.Desk.Definitions.SeedAsync(rig.Seed(tenants[1]), "test", Rig.Cancellation);
+        using var dies = new CancellationTokenSource();
+        rig.One.Events.Then = told =>
+        {
+            if (told.Kind == EventKind.TenantKeyRotated)
+                dies.Cancel();
+        };
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RunAsync(dies.Token));
+        rig.One.Events.Then = static _ => { };
+
+        var reports = await RunAsync(Rig.Cancellation);
+
+        Assert.Equal([1, 1], reports.Select(report => report.Retired.Count));
+        Assert.Equal(tenants, rig.One.Events.Of(EventKind.TenantKeyRotated).Select(told => told.Tenant));
+
+        Task<IReadOnlyList<RotationReport>> RunAsync(CancellationToken cancellation) =>
+            rig.PumpSecondsAsync(rig.One.Get<KeyRotation>().RunAsync(tenants, false, "operator:test", Fast, new Told(_ => { }), cancellation));
+    }
+
+    [Fact]
     public async Task Rotate_WithARowThatDoesNotOpen_KeepsItsVersion()
     {
         await using var rig = await Rig.StartAsync();

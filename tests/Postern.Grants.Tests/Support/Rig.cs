@@ -32,6 +32,8 @@ internal sealed class Rig : IAsyncDisposable
 
     private readonly bool live;
 
+    private IKeyStore? keyStore;
+
     private Rig(
         TestDatabase database, bool live, FakeTimeProvider clock, Authority authority, TimeSpan? waitAtMost, Func<GrantOptions, GrantOptions>? configure)
     {
@@ -56,6 +58,9 @@ internal sealed class Rig : IAsyncDisposable
     /// <summary>The directory of the keyring.</summary>
     public string Keys => Path.Combine(folder, "keys");
 
+    /// <summary>The settings of the vault of every node that is added from now on; the file keyring unless a test changes it.</summary>
+    public Func<VaultOptions, VaultOptions> Vault { get; set; } = same => same;
+
     public Authority Authority { get; }
 
     /// <summary>The time that passes, and the clock of every node that has none of its own.</summary>
@@ -77,12 +82,17 @@ internal sealed class Rig : IAsyncDisposable
     /// <param name="waitAtMost">How long a query waits for another's renewal; the default's fifteen seconds are long to turn through.</param>
     /// <param name="configure">Other options than the defaults, for every node.</param>
     /// <param name="database">Another database than a file of SQLite; gone with the rig.</param>
-    /// <param name="live">By the real time, for tests with processes beside; the clock turns nothing then.</param>
+    /// <param name="live">By the real time, for tests with processes or servers beside; the clock turns nothing then.</param>
+    /// <param name="vault">As <see cref="Vault"/>, from the first node on.</param>
+    /// <param name="keyStore">The key store of every node, in the file keyring's place.</param>
     public static async Task<Rig> StartAsync(
-        TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null, TestDatabase? database = null, bool live = false)
+        TimeSpan? waitAtMost = null, Func<GrantOptions, GrantOptions>? configure = null, TestDatabase? database = null, bool live = false,
+        Func<VaultOptions, VaultOptions>? vault = null, IKeyStore? keyStore = null)
     {
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 11, 22, 9, 0, 0, TimeSpan.Zero));
         var rig = new Rig(database ?? Sqlite.InMemory(), live, clock, await Authority.StartAsync(live ? TimeProvider.System : clock), waitAtMost, configure);
+        rig.Vault = vault ?? rig.Vault;
+        rig.keyStore = keyStore;
         rig.AddNode("one");
         await rig.One.Store.MigrateAsync(Cancellation);
         await rig.One.Desk.Definitions.SeedAsync(rig.Seed(), "test", Cancellation);
@@ -281,11 +291,13 @@ internal sealed class Rig : IAsyncDisposable
         services.AddSingleton<IEventListener>(provider => provider.GetRequiredService<Events>());
         var options = database is null ? Database.Options : new StoreOptions { ConnectionString = $"Data Source={database}" };
         services.AddPosternStore(options with { Node = name, Time = live ? StoreTime.Database : StoreTime.Bound, BoundClock = DatabaseClock });
-        services.AddVault(new VaultOptions
+        if (keyStore is not null)
+            services.AddSingleton(keyStore);
+        services.AddVault(Vault(new VaultOptions
         {
             Deployment = "test",
             FileKeyring = new FileKeyringOptions { Directory = Keys },
-        });
+        }));
         services.AddOAuthClient();
         services.AddGrants(configure(new GrantOptions { Node = name, Profiles = Profile }));
         return services.BuildServiceProvider();

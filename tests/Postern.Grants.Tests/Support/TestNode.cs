@@ -15,7 +15,14 @@ internal sealed class Events : IEventListener
 {
     private readonly ConcurrentQueue<AuditEvent> all = new();
 
-    public void On(AuditEvent committed) => all.Enqueue(committed);
+    /// <summary>What a test does at the moment of an event.</summary>
+    public Action<AuditEvent> Then { get; set; } = static _ => { };
+
+    public void On(AuditEvent committed)
+    {
+        all.Enqueue(committed);
+        Then(committed);
+    }
 
     public IReadOnlyList<AuditEvent> Of(EventKind kind) => [.. all.Where(e => e.Kind == kind)];
 }

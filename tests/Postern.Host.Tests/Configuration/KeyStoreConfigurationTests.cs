@@ -97,6 +97,44 @@ public sealed class KeyStoreConfigurationTests
         Assert.Equal($"{Section}:Credential", Assert.Single(Given.Read(configuration).Problems).Path);
     }
 
+    [Theory]
+    [InlineData("transit")]
+    [InlineData("aws-kms")]
+    [InlineData("azure-key-vault")]
+    [InlineData("google-kms")]
+    public void Former_OfAnotherKind_IsRead(string provider)
+    {
+        var toService = With(provider);
+        toService.Set($"{Section}:Former", JsonNode.Parse("""{ "Directory": "/var/lib/postern/keys", "Credential": "postern-root" }""")!);
+        var fromService = Given.Demo();
+        fromService.Set($"{Section}:Former", new JsonObject { ["Provider"] = provider, [Providers[provider].Name] = JsonNode.Parse(Providers[provider].Json) });
+
+        var (to, from) = (Given.Read(toService), Given.Read(fromService));
+
+        Assert.Empty(to.Problems.Concat(from.Problems));
+        Assert.Equal("/var/lib/postern/keys", to.Settings!.KeyStore.Former!.FileKeyring!.Directory);
+        Assert.Equal(to.Settings.KeyStore.Remote!.GetType(), from.Settings!.KeyStore.Former!.RemoteKeyStore!.GetType());
+        Assert.NotNull(from.Settings.KeyStore.File);
+    }
+
+    [Theory]
+    [InlineData("Former:Provider", "transit", "move by way of another kind")]
+    [InlineData("Former:Deployment", "another", "Known here")]
+    [InlineData("Former:Directory", "", "Name a directory of its own")]
+    public void Former_ThatCannotBeOne_IsNamedWithItsPathAndRemedy(string path, string value, string remedy)
+    {
+        var configuration = With("transit");
+        configuration.Set($"{Section}:Former", JsonNode.Parse("""{ "Provider": "file", "Directory": "/var/lib/postern/keys" }""")!);
+        if (value == "transit")
+            configuration.Set($"{Section}:Former", JsonNode.Parse($$"""{ "Transit": {{Providers["transit"].Json}} }""")!);
+        configuration.Set($"{Section}:{path}", value);
+
+        var problem = Assert.Single(Given.Read(configuration).Problems);
+
+        Assert.Equal($"{Section}:{path}", problem.Path);
+        Assert.Contains(remedy, problem.Remedy, StringComparison.Ordinal);
+    }
+
     private static JsonNode With(string provider)
     {
         var configuration = Given.Demo();

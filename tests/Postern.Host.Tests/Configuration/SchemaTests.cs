@@ -59,6 +59,7 @@ public sealed class SchemaTests
     [InlineData("Postern", "#/properties/Postern")]
     [InlineData("Postern:Store", "#/properties/Postern/properties/Store")]
     [InlineData("Postern:KeyStore", "#/properties/Postern/properties/KeyStore")]
+    [InlineData("Postern:KeyStore:Former", "#/properties/Postern/properties/KeyStore/properties/Former")]
     [InlineData("Postern:Node", "#/properties/Postern/properties/Node")]
     [InlineData(Given.Skyline, "#/definitions/tenant")]
     [InlineData(Given.Skyline + ":SignIn", "#/definitions/tenant/properties/SignIn")]
@@ -75,6 +76,8 @@ public sealed class SchemaTests
     {
         var configuration = Given.Demo();
         configuration.Set(Given.Lakehouse + ":Lifetimes", new JsonObject());
+        if (section.EndsWith(":Former", StringComparison.Ordinal))
+            configuration.Set(section, JsonNode.Parse("""{ "Provider": "google-kms", "GoogleKms": { "Key": "projects/acme/locations/europe-west3/keyRings/postern/cryptoKeys/root" } }""")!);
         configuration.Set(Given.Lakehouse + ":Authorization:Behaviour", new JsonObject());
         configuration.Set($"{section}:{NoSuchKey}", "x");
 

@@ -13,6 +13,7 @@ public sealed class KeyStoreBehaviourTests
         ["aws"] = AwsKmsFixture.StartAsync,
         ["azure"] = AzureKeyVaultFixture.StartAsync,
         ["google"] = GoogleKmsFixture.StartAsync,
+        ["moved from a file to transit"] = MovedFixture.StartAsync,
     };
 
     public static TheoryData<string, string> Everything()
@@ -47,6 +48,7 @@ public sealed class KeyStoreBehaviourTests
     private static IEnumerable<string> Complaints(KeyStoreFixture fixture) => fixture switch
     {
         TransitFixture one => one.Fake.Complaints,
+        MovedFixture one => one.Now.Fake.Complaints,
         AwsKmsFixture one => one.Fake.Complaints,
         AzureKeyVaultFixture one => one.Fake.Complaints,
         GoogleKmsFixture one => one.Fake.Complaints,

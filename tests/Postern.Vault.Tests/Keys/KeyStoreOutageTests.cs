@@ -105,6 +105,22 @@ public sealed class KeyStoreOutageTests : IDisposable
     }
 
     [Fact]
+    public async Task WrappedKey_OfAKeyStoreThatTheSettingsDoNotName_IsUnavailableAndStopsItsOwnTenantOnly()
+    {
+        var tenants = await SealForManyAsync(5);
+        foreach (var moved in tenants.Take(4))
+            world.WrappedKeys.Edit(row => row.Tenant == moved.Tenant ? row with { RootKeyId = "transit/postern:v1" } : row);
+        var node = world.Node(keyStore: world.Keyring);
+
+        // Not "edited", which would end what people granted: this node was not restarted before the move.
+        foreach (var moved in tenants.Take(4))
+            Assert.Equal(VaultError.KeyStoreUnavailable, await OpenAsync(node, moved));
+        Assert.Null(await OpenAsync(node, tenants[4]));
+        var refusal = (await node.RewrapAsync((await world.WrappedKeys.ReadAsync(tenants[0].Tenant, World.Cancellation))[0], World.Cancellation)).Refusal!;
+        Assert.Contains("as the former one", refusal.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Outage_OfOneKeyOnly_LetsTheOthersBeAskedFor()
     {
         var tenants = await SealForManyAsync(10);
