@@ -90,7 +90,7 @@ storms=("*Tests.StormTests" "*PlantedTokenTests")
 
 group_cluster() {
   build_web
-  need_packages $(database_servers)
+  need_packages $(database_servers) iproute2:ip
   dotnet_suite Postern.Cluster.Tests --filter-not-class "${storms[@]}"
 }
 

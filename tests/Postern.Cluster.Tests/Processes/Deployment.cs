@@ -173,12 +173,6 @@ internal sealed class Deployment : IAsyncDisposable
     /// <summary>Runs a verb of <c>postern</c> to its end.</summary>
     public Task<(int ExitCode, string Output)> RunAsync(params string[] arguments) => EndedAsync(Begin(arguments));
 
-    private static async Task<(int ExitCode, string Output)> EndedAsync(ChildProcess process)
-    {
-        var code = await process.EndedAsync(TimeSpan.FromSeconds(60));
-        return (code, string.Join('\n', process.Lines));
-    }
-
     /// <summary>Starts a verb of <c>postern</c>.</summary>
     public ChildProcess Begin(params string[] arguments) => BeginWith(null, arguments);
 
@@ -295,6 +289,12 @@ internal sealed class Deployment : IAsyncDisposable
 
     private ChildProcess BeginWith(string? build, params string[] arguments) => Keep(ChildProcess.DotNet(
         "postern " + arguments[0], PosternIn(build), new Dictionary<string, string>(), [.. arguments, "--config", ConfigFile]));
+
+    private static async Task<(int ExitCode, string Output)> EndedAsync(ChildProcess process)
+    {
+        var code = await process.EndedAsync(TimeSpan.FromSeconds(60));
+        return (code, string.Join('\n', process.Lines));
+    }
 
     private static string PosternIn(string? build) => build is null ? PosternAssembly : Path.Combine(build, "postern.dll");
 
