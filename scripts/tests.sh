@@ -90,14 +90,33 @@ storms=("*Tests.StormTests" "*PlantedTokenTests")
 
 group_cluster() {
   build_web
-  need_packages $(database_servers)
-  dotnet_suite Postern.Cluster.Tests --filter-not-class "${storms[@]}"
+  need_packages $(database_servers) iproute2:ip
+  dotnet_suite Postern.Cluster.Tests --filter-not-class "${storms[@]}" "*MixedVersionsTests"
 }
 
 group_storm() {
   build_web
   need_packages $(database_servers)
   SUITE_SUFFIX=-storm SUITE_SECONDS=7200 dotnet_suite Postern.Cluster.Tests --filter-class "${storms[@]}"
+}
+
+# An older build beside this one, made from the history: ./test mixed.
+group_mixed() {
+  build_web
+  need_packages $(database_servers)
+  local name=${POSTERN_OLDER_REVISION:-511ce89} revision place
+  revision=$(git rev-parse --verify --quiet "$name^{commit}") || fail "The history has no revision '$name'. A shallow clone has none but the last: git fetch --unshallow."
+  place=$PWD/artifacts/older/$revision
+  if [ ! -f "$place/complete" ]; then
+    echo "Building $name …"
+    rm -rf "$place" && mkdir -p "$place/source"
+    git archive "$revision" | tar -x -C "$place/source"
+    # Its code was judged when it was new.
+    dotnet publish "$place/source/src/Postern.Host" -c Release -o "$place/build" -p:RunAnalyzers=false -v q --nologo -clp:NoSummary >"$logs/older.log" 2>&1 \
+      || { tail -n 30 "$logs/older.log"; fail "The build of $name failed."; }
+    touch "$place/complete"
+  fi
+  POSTERN_OLDER_BUILD=$place/build SUITE_SUFFIX=-mixed dotnet_suite Postern.Cluster.Tests --filter-class "*MixedVersionsTests"
 }
 
 group_browser() {

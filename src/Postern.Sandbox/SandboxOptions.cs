@@ -15,6 +15,13 @@ public sealed record SandboxOptions
     /// <summary>How long tokens and codes live, until <c>PUT /__sandbox/lifetimes</c> says otherwise.</summary>
     public Lifetimes Lifetimes { get; init; } = new();
 
+    /// <summary>
+    /// How long the issuers take a refresh token again after its first use, any number of times and each time for a working pair of its
+    /// own, as Okta's leeway does. After that it ends its family as always.
+    /// </summary>
+    /// <value>Defaults to zero: a refresh token is taken once.</value>
+    public TimeSpan RefreshGrace { get; init; }
+
     /// <summary>Users and clients besides those of <see cref="Demo"/>.</summary>
     public SandboxAdditions Additions { get; init; } = new();
 

@@ -63,6 +63,7 @@ public sealed class SandboxServer : IAsyncDisposable
                 application.Services.GetRequiredService<FaultScript>(),
                 application.Services.GetRequiredService<TrafficLog>(),
                 new SecretsLog(options.Additions.SecretsFile),
+                options.RefreshGrace,
                 options.Time,
                 application.Services.GetRequiredService<ILoggerFactory>());
             issuers.Issuers = await Task.WhenAll(
@@ -102,6 +103,11 @@ public sealed class SandboxServer : IAsyncDisposable
         if (!options.Lifetimes.IsValid)
         {
             throw new ArgumentException("Every lifetime is at least one second.", nameof(options));
+        }
+
+        if (options.RefreshGrace < TimeSpan.Zero)
+        {
+            throw new ArgumentException("The grace of refresh tokens is no time before their use.", nameof(options));
         }
 
         var stray = options.Additions.Clients.FirstOrDefault(client => IssuerProfile.All.All(profile => profile.Id != client.Issuer));

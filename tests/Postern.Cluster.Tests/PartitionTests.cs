@@ -15,8 +15,9 @@ public sealed class PartitionTests
     public async Task Node_CutOffFromTheDatabaseWhileSending_StartsNothing_AndStoresThePairWhenItHeals()
     {
         await using var deployment = await Deployment.StartAsync(store: StoreProvider.PostgreSql);
-        await using var wire = new Wire((await Servers.PostgreSqlAsync()).Folder);
-        var database = new Npgsql.NpgsqlConnectionStringBuilder(deployment.Database.Options.ConnectionString) { Host = wire.Host };
+        var host = Directory.CreateDirectory(Path.Combine(deployment.Folder, "wire")).FullName;
+        await using var wire = new Wire(Wire.PostgreSqlIn(host), Wire.PostgreSqlIn((await Servers.PostgreSqlAsync()).Folder));
+        var database = new Npgsql.NpgsqlConnectionStringBuilder(deployment.Database.Options.ConnectionString) { Host = host };
         var cutOff = await deployment.StartNodeAsync(1, database.ConnectionString);
         using var ana = new Person(deployment, "ana");
         using var ben = new Person(deployment, "ben");

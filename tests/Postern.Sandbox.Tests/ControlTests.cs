@@ -62,8 +62,10 @@ public sealed class ControlTests(SandboxFixture sandbox) : IClassFixture<Sandbox
         Assert.Empty(before.GetProperty("repeated").EnumerateArray());
         Assert.Equal((4, 2, 1), Sums(after));
         var repeated = Assert.Single(after.GetProperty("repeated").EnumerateArray());
-        Assert.Equal(("workspace", Fingerprint(first.RefreshToken), 2, 1), (repeated.GetProperty("issuer").GetString(),
-            repeated.GetProperty("fingerprint").GetString(), repeated.GetProperty("presented").GetInt32(), repeated.GetProperty("redeemed").GetInt32()));
+        Assert.Equal(("workspace", Fingerprint(first.RefreshToken), "ws-ana", 2, 1), (repeated.GetProperty("issuer").GetString(),
+            repeated.GetProperty("fingerprint").GetString(), repeated.GetProperty("subject").GetString(),
+            repeated.GetProperty("presented").GetInt32(), repeated.GetProperty("redeemed").GetInt32()));
+        Assert.Equal((0, 1), (before.GetProperty("ended").GetInt32(), after.GetProperty("ended").GetInt32()));
 
         static (int, int, int) Sums(System.Text.Json.JsonElement count) =>
             (count.GetProperty("presented").GetInt32(), count.GetProperty("redeemed").GetInt32(), count.GetProperty("reused").GetInt32());

@@ -16,6 +16,7 @@ internal static class ServeCommand
         var access = Seconds("--access-token-seconds", "Lifetime of access tokens.", new Lifetimes().AccessTokenSeconds);
         var refresh = Seconds("--refresh-token-seconds", "Lifetime of refresh tokens.", new Lifetimes().RefreshTokenSeconds);
         var code = Seconds("--code-seconds", "Lifetime of authorization codes.", new Lifetimes().AuthorizationCodeSeconds);
+        var grace = Seconds("--grace-seconds", "How long a refresh token is taken again after its first use; 0 for never.", 0);
         var engines = new Option<int>("--max-engines")
         {
             Description = "People whose data the platform keeps loaded at once.",
@@ -24,7 +25,7 @@ internal static class ServeCommand
         var parent = new Option<int?>("--parent-pid") { Description = "End when the process with this id ends." };
         var command = new Command("serve", "Runs the authorization servers and the platform on 127.0.0.1.")
         {
-            port, data, config, access, refresh, code, engines, parent,
+            port, data, config, access, refresh, code, grace, engines, parent,
         };
         command.SetAction((result, cancellation) => RunAsync(
             new SandboxOptions
@@ -37,6 +38,7 @@ internal static class ServeCommand
                     RefreshTokenSeconds = result.GetValue(refresh),
                     AuthorizationCodeSeconds = result.GetValue(code),
                 },
+                RefreshGrace = TimeSpan.FromSeconds(result.GetValue(grace)),
                 Logging = Log,
             },
             new PlatformOptions { MaxEngines = result.GetValue(engines) },

@@ -29,6 +29,9 @@ public sealed record IssuerRequest
     /// <summary>The refresh token that was presented (or revoked).</summary>
     public string? RefreshFingerprint { get; init; }
 
+    /// <summary>Whose the presented refresh token is, where the issuer took it.</summary>
+    public string? Subject { get; init; }
+
     /// <summary>The refresh token that was issued.</summary>
     public string? IssuedRefreshFingerprint { get; init; }
 
@@ -81,7 +84,7 @@ internal sealed class TrafficLog(TimeProvider time) : ITrafficLog
             Append(_requests, (endpoint, request));
             if (endpoint == "token" && request is { GrantType: "refresh_token", RefreshFingerprint: { } fingerprint })
             {
-                _refreshes.Presented(request.Issuer, fingerprint, redeemed: request.Outcome == "ok");
+                _refreshes.Presented(request.Issuer, fingerprint, request.Subject, request.Outcome);
             }
         }
     }

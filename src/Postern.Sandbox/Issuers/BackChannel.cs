@@ -2,7 +2,11 @@ using System.Net.Http.Headers;
 using System.Text;
 using Microsoft.AspNetCore;
 using OpenIddict.Abstractions;
+using OpenIddict.Server;
+using OpenIddict.Server.AspNetCore;
 using Postern.Sandbox.Control;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace Postern.Sandbox.Issuers;
 
@@ -41,6 +45,7 @@ internal sealed class BackChannel(IssuerProfile profile, FaultScript faults, Tra
         log.Request(endpoint, Describe(context, form, response?.Error ?? "ok") with
         {
             Fault = fault,
+            Subject = RefreshedSubject(context),
             IssuedRefreshFingerprint = TrafficLog.Fingerprint(response?.RefreshToken),
         });
         await faults.ApplyAsync(endpoint, "after", context, profile.Id);
@@ -56,6 +61,9 @@ internal sealed class BackChannel(IssuerProfile profile, FaultScript faults, Tra
         RefreshFingerprint = TrafficLog.Fingerprint((string?)form["refresh_token"] ?? (string?)form["token"]),
         CodeChallengeMethod = form["code_challenge_method"],
     };
+
+    private static string? RefreshedSubject(HttpContext context) => context.Features.Get<OpenIddictServerAspNetCoreFeature>()?.Transaction?
+        .GetProperty<ProcessAuthenticationContext>(typeof(ProcessAuthenticationContext).FullName!)?.RefreshTokenPrincipal?.GetClaim(Claims.Subject);
 
     private static string? ClientOf(HttpRequest request, IFormCollection form)
     {

@@ -19,6 +19,7 @@ internal sealed record IssuerEnvironment(
     FaultScript Faults,
     TrafficLog Log,
     SecretsLog Secrets,
+    TimeSpan RefreshGrace,
     TimeProvider Time,
     ILoggerFactory Loggers);
 
@@ -82,6 +83,7 @@ internal static class IssuerApplication
             .AddServer(server =>
             {
                 Describe(server, profile, environment.Address);
+                server.SetRefreshTokenReuseLeeway(environment.RefreshGrace > TimeSpan.Zero ? environment.RefreshGrace : null);
                 server.AddSigningKey(keys.Signing).AddEncryptionKey(keys.Encryption).DisableAccessTokenEncryption();
                 server.AddProtocolGuards();
                 if (environment.Additions.WithoutIss.Contains(profile.Id))
@@ -125,8 +127,7 @@ internal static class IssuerApplication
             .AllowAuthorizationCodeFlow()
             .RequireProofKeyForCodeExchange()
             .RegisterScopes([.. profile.Scopes])
-            .RegisterClaims("sub", "name", "email", "auth_time")
-            .SetRefreshTokenReuseLeeway(null);
+            .RegisterClaims("sub", "name", "email", "auth_time");
         if (profile.Par is { } par)
         {
             server.SetPushedAuthorizationEndpointUris(par);

@@ -40,7 +40,7 @@ internal sealed record IssuerProfile(string Id, string Title, string Path, strin
     /// <summary>Whether access tokens are opaque references rather than JWTs (RFC 9068).</summary>
     public bool OpaqueAccessTokens { get; init; }
 
-    /// <summary>Whether refresh tokens exist; they are then single use, always.</summary>
+    /// <summary>Whether refresh tokens exist; they are then single use, but for <see cref="SandboxOptions.RefreshGrace"/>.</summary>
     public bool Refreshes { get; init; } = true;
 
     /// <summary>Whether a renewal moves the end of the session, instead of inheriting it.</summary>

@@ -11,7 +11,7 @@ namespace Postern.Sandbox.Issuers;
 /// <summary>
 /// Closes what OpenIddict 7.8 leaves open by default:
 /// <list type="bullet">
-/// <item>a refresh token is spent once even by requests that race (<see cref="StrictRefresh"/>);</item>
+/// <item>without a grace, a refresh token is spent once even by requests that race (<see cref="StrictRefresh"/>);</item>
 /// <item>revoking one token of a grant ends them all, RFC 7009 section 2.1 (<see cref="RevocationCascade"/>);</item>
 /// <item>code verifier and challenge have the syntax of RFC 7636 section 4 (<see cref="VerifierSyntax"/> and others);</item>
 /// <item>asking for more than was granted is <c>invalid_scope</c> and not the end of the grant, RFC 6749 section 5.2
@@ -66,7 +66,10 @@ internal static partial class ProtocolGuards
 
     private static bool IsChallenge(string? challenge) => challenge is null || Challenge().IsMatch(challenge);
 
-    /// <summary>Redeems the refresh token before OpenIddict does, and minds the answer: OpenIddict ignores that it came second.</summary>
+    /// <summary>
+    /// Redeems the refresh token before OpenIddict does, and minds the answer: OpenIddict ignores that it came second. Where there is a
+    /// grace, second is as good as first: OpenIddict has found the token unspent, or spent within the grace.
+    /// </summary>
     internal sealed class StrictRefresh(IOpenIddictTokenManager tokens) : IOpenIddictServerHandler<ProcessSignInContext>
     {
         public async ValueTask HandleAsync(ProcessSignInContext context)
@@ -80,7 +83,7 @@ internal static partial class ProtocolGuards
                 typeof(ProcessAuthenticationContext).FullName!);
             if (authentication?.RefreshTokenPrincipal?.GetTokenId() is not { } id
                 || await tokens.FindByIdAsync(id, context.CancellationToken) is not { } token
-                || !await tokens.TryRedeemAsync(token, context.CancellationToken))
+                || (!await tokens.TryRedeemAsync(token, context.CancellationToken) && context.Options.RefreshTokenReuseLeeway is null))
             {
                 context.Reject(Errors.InvalidGrant, "Refresh token is invalid");
             }

@@ -44,11 +44,15 @@ internal sealed class ChildProcess : IDisposable
     public IReadOnlyCollection<string> Lines => [.. lines];
 
     /// <summary>Starts a .NET executable of the checkout.</summary>
-    public static ChildProcess DotNet(string name, string assembly, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    public static ChildProcess DotNet(string name, string assembly, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        DotNet([], name, assembly, environment, arguments);
+
+    /// <summary>The same by a command that runs it in its own place, and is replaced by it.</summary>
+    public static ChildProcess DotNet(
+        IReadOnlyList<string> by, string name, string assembly, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { WorkingDirectory = Checkout.Root };
-        start.ArgumentList.Add(assembly);
-        return With(name, start, environment, arguments);
+        string[] command = [.. by, "dotnet", assembly];
+        return With(name, new ProcessStartInfo(command[0]) { WorkingDirectory = Checkout.Root }, environment, [.. command[1..], .. arguments]);
     }
 
     /// <summary>Starts any program.</summary>

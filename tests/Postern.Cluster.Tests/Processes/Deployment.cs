@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Postern.Cluster.Tests.Storm;
@@ -73,10 +74,11 @@ internal sealed class Deployment : IAsyncDisposable
     /// <param name="change">Changes the configuration before anything starts.</param>
     /// <param name="store">On which kind of database; <see cref="StoreProvider.MySql"/> is MariaDB here.</param>
     /// <param name="people">People known to the sandbox besides the demo's; each sees the flights of one small state.</param>
+    /// <param name="grace">How long the sandbox takes a refresh token again; zero for never.</param>
     /// <param name="withoutIss">Issuers of the sandbox that do not send <c>iss</c>.</param>
     public static async Task<Deployment> StartAsync(
         int nodes = 1, Action<JsonNode>? change = null, StoreProvider store = StoreProvider.Sqlite, IReadOnlyList<Crowd.Member>? people = null,
-        params string[] withoutIss)
+        TimeSpan grace = default, params string[] withoutIss)
     {
         // Empty, as a new deployment finds it: its first node makes the tables.
         var deployment = new Deployment(Math.Max(nodes, 4), await (store switch
@@ -88,7 +90,7 @@ internal sealed class Deployment : IAsyncDisposable
         try
         {
             deployment.WriteConfig(change);
-            await deployment.StartSandboxAsync(people ?? [], withoutIss);
+            await deployment.StartSandboxAsync(people ?? [], grace, withoutIss);
             for (var index = 0; index < nodes; index++)
                 await deployment.StartNodeAsync(index);
             return deployment;
@@ -102,16 +104,20 @@ internal sealed class Deployment : IAsyncDisposable
 
     /// <summary>Starts a node, for the first time or again; waits until it is ready.</summary>
     /// <param name="connection">Its own way to the database; null for everybody's.</param>
-    public async Task<Node> StartNodeAsync(int index = 0, string? connection = null)
+    /// <param name="space">The network it runs in; null for this machine's.</param>
+    /// <param name="build">The folder of another build; null for the one under test.</param>
+    public async Task<Node> StartNodeAsync(int index = 0, string? connection = null, NetworkSpace? space = null, string? build = null)
     {
         var name = $"node-{index}";
         var address = new Uri($"http://localhost:{ports[index]}");
         var environment = new Dictionary<string, string>(Environment) { ["POSTERN__NODE__NAME"] = name };
         if (connection is not null)
             environment["POSTERN__STORE__CONNECTIONSTRING"] = connection;
+        space?.Open(ports[index]);
+        var listen = space is null ? address : new UriBuilder(address) { Host = NetworkSpace.Listens.ToString() }.Uri;
         var process = Keep(ChildProcess.DotNet(
-            name, PosternAssembly, environment,
-            "serve", "--config", ConfigFile, "--listen", address.AbsoluteUri));
+            space is null ? [] : NetworkSpace.Enter, name, PosternIn(build), environment,
+            "serve", "--config", ConfigFile, "--listen", listen.AbsoluteUri));
         await process.SaysAsync("Postern is ready");
         var node = new Node(name, address, process);
         Nodes = [.. Nodes.Where(other => other.Name != name), node];
@@ -173,21 +179,16 @@ internal sealed class Deployment : IAsyncDisposable
     }
 
     /// <summary>Runs a verb of <c>postern</c> to its end.</summary>
-    public async Task<(int ExitCode, string Output)> RunAsync(params string[] arguments)
-    {
-        var process = Begin(arguments);
-        var code = await process.EndedAsync(TimeSpan.FromSeconds(60));
-        return (code, string.Join('\n', process.Lines));
-    }
+    public Task<(int ExitCode, string Output)> RunAsync(params string[] arguments) => EndedAsync(Begin(arguments));
 
     /// <summary>Starts a verb of <c>postern</c>.</summary>
-    public ChildProcess Begin(params string[] arguments) =>
-        Keep(ChildProcess.DotNet("postern " + arguments[0], PosternAssembly, new Dictionary<string, string>(), [.. arguments, "--config", ConfigFile]));
+    public ChildProcess Begin(params string[] arguments) => BeginWith(null, arguments);
 
     /// <summary>The audit trail verifies, of every tenant and of Postern itself.</summary>
-    public async Task AssertAuditVerifiesAsync()
+    /// <param name="build">The folder of another build that verifies it; null for the one under test.</param>
+    public async Task AssertAuditVerifiesAsync(string? build = null)
     {
-        var (code, output) = await RunAsync("audit", "verify");
+        var (code, output) = await EndedAsync(BeginWith(build, "audit", "verify"));
         Assert.True(code == 0, output);
     }
 
@@ -205,6 +206,13 @@ internal sealed class Deployment : IAsyncDisposable
     public Task HasEventAsync(string kind, string? code = null) => Suite.UntilAsync($"event {kind} {code}", TimeSpan.FromSeconds(20), async () =>
         (await EventsAsync()).Any(leaf => leaf.GetProperty("activity_name").GetString() == kind
             && (code is null || leaf.TryGetProperty("status_code", out var said) && said.GetString() == code)));
+
+    /// <summary>The grants that have an event of this kind and code in the audit trail.</summary>
+    public async Task<IReadOnlySet<string>> GrantsWithAsync(string kind, string? code = null) => (await EventsAsync())
+        .Where(leaf => leaf.GetProperty("activity_name").GetString() == kind
+            && (code is null || leaf.TryGetProperty("status_code", out var said) && said.GetString() == code))
+        .Select(leaf => leaf.GetProperty("unmapped").GetProperty("grant").GetString()!)
+        .ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Changes the database behind Postern's back; answers the number of rows.</summary>
     public int Edit(string sql, params (string Name, object Value)[] parameters)
@@ -261,7 +269,7 @@ internal sealed class Deployment : IAsyncDisposable
 
     private string SandboxFolder => Path.Combine(folder, "sandbox");
 
-    private async Task StartSandboxAsync(IReadOnlyList<Crowd.Member> people, string[] withoutIss)
+    private async Task StartSandboxAsync(IReadOnlyList<Crowd.Member> people, TimeSpan grace, string[] withoutIss)
     {
         var additions = new JsonObject
         {
@@ -287,8 +295,8 @@ internal sealed class Deployment : IAsyncDisposable
         var process = Keep(ChildProcess.DotNet(
             "sandbox", Checkout.Assembly("Postern.Sandbox", "postern-sandbox"),
             new Dictionary<string, string> { ["POSTERN_SANDBOX_DATA"] = Checkout.Path("web/node_modules/vega-datasets/data") },
-            "serve", "--port", sandboxPort.ToString(System.Globalization.CultureInfo.InvariantCulture), "--config", file, "--data", SandboxFolder,
-            "--max-engines", people.Count == 0 ? "6" : "32"));
+            "serve", "--port", sandboxPort.ToString(CultureInfo.InvariantCulture), "--config", file, "--data", SandboxFolder,
+            "--max-engines", people.Count == 0 ? "6" : "32", "--grace-seconds", grace.TotalSeconds.ToString(CultureInfo.InvariantCulture)));
         await process.SaysAsync("Sandbox ready");
     }
 
@@ -298,6 +306,17 @@ internal sealed class Deployment : IAsyncDisposable
         ["id"] = id,
         ["redirectUris"] = new JsonArray(new Uri(PublicOrigin, callback).AbsoluteUri),
     };
+
+    private ChildProcess BeginWith(string? build, params string[] arguments) => Keep(ChildProcess.DotNet(
+        "postern " + arguments[0], PosternIn(build), new Dictionary<string, string>(), [.. arguments, "--config", ConfigFile]));
+
+    private static async Task<(int ExitCode, string Output)> EndedAsync(ChildProcess process)
+    {
+        var code = await process.EndedAsync(TimeSpan.FromSeconds(60));
+        return (code, string.Join('\n', process.Lines));
+    }
+
+    private static string PosternIn(string? build) => build is null ? PosternAssembly : Path.Combine(build, "postern.dll");
 
     private ChildProcess Keep(ChildProcess process)
     {

@@ -13,9 +13,13 @@ internal sealed record StatementRecord(DateTimeOffset At, string? User, string S
 /// <summary>What was done with refresh tokens.</summary>
 /// <param name="Presented">How often one was presented.</param>
 /// <param name="Redeemed">How often one was exchanged.</param>
-/// <param name="Reused">How many were presented after they were spent, which ended their families.</param>
+/// <param name="Reused">How many were presented after they were spent.</param>
+/// <param name="Ended">How many of those were refused, which ended their families.</param>
 /// <param name="Repeated">Those presented more than once.</param>
-internal sealed record RefreshCount(long Presented, long Redeemed, int Reused, IReadOnlyList<JsonElement> Repeated);
+internal sealed record RefreshCount(long Presented, long Redeemed, int Reused, int Ended, IReadOnlyList<RepeatedRefresh> Repeated);
+
+/// <summary>A refresh token that was presented more than once.</summary>
+internal sealed record RepeatedRefresh(string? Subject, int Presented, int Redeemed);
 
 /// <summary>The control endpoints of the sandbox.</summary>
 internal sealed class SandboxControl(Uri address) : IDisposable

@@ -1,37 +1,39 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
 
 namespace Postern.Cluster.Tests.Processes;
 
 /// <summary>
-/// One node's own way to the PostgreSQL server of this run, which can be cut as a network is: nothing arrives any more, in either
-/// direction, and nobody is told. What was on its way arrives when it heals.
+/// Carries connections from one place to another, and can be cut as a network is: nothing arrives any more, in either direction, and
+/// nobody is told. What was on its way arrives when it heals.
 /// </summary>
 internal sealed class Wire : IAsyncDisposable
 {
     private const string Socket = ".s.PGSQL.5432";
 
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("postern-wire-");
     private readonly CancellationTokenSource ending = new();
     private readonly ConcurrentBag<Task> carrying = [];
-    private readonly Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-    private readonly string server;
+    private readonly Socket listener;
+    private readonly EndPoint there;
     private volatile TaskCompletionSource whole = new();
     private readonly Task accepting;
 
     /// <summary>Lays it.</summary>
-    /// <param name="server">The folder of the server's socket.</param>
-    public Wire(string server)
+    /// <param name="here">Where it listens.</param>
+    /// <param name="there">Where what comes is carried.</param>
+    public Wire(EndPoint here, EndPoint there)
     {
-        this.server = Path.Combine(server, Socket);
+        this.there = there;
         whole.SetResult();
-        listener.Bind(new UnixDomainSocketEndPoint(Path.Combine(folder.FullName, Socket)));
+        listener = For(here);
+        listener.Bind(here);
         listener.Listen();
         accepting = AcceptAsync();
     }
 
-    /// <summary>The folder that a node gives as its server's host.</summary>
-    public string Host => folder.FullName;
+    /// <summary>The socket of a PostgreSQL server in the folder that it names as its host.</summary>
+    public static EndPoint PostgreSqlIn(string folder) => new UnixDomainSocketEndPoint(Path.Combine(folder, Socket));
 
     /// <summary>Nothing arrives any more.</summary>
     public void Cut() => whole = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -47,7 +49,6 @@ internal sealed class Wire : IAsyncDisposable
         await accepting;
         await Task.WhenAll(carrying);
         ending.Dispose();
-        folder.Delete(recursive: true);
     }
 
     private async Task AcceptAsync()
@@ -63,14 +64,14 @@ internal sealed class Wire : IAsyncDisposable
         }
     }
 
-    private async Task CarryAsync(Socket node)
+    private async Task CarryAsync(Socket caller)
     {
-        using var near = node;
-        using var far = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using var near = caller;
+        using var far = For(there);
         try
         {
             await whole.Task.WaitAsync(ending.Token);
-            await far.ConnectAsync(new UnixDomainSocketEndPoint(server), ending.Token);
+            await far.ConnectAsync(there, ending.Token);
             await Task.WhenAny(PumpAsync(near, far), PumpAsync(far, near));
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException)
@@ -95,4 +96,6 @@ internal sealed class Wire : IAsyncDisposable
             // Either side hung up.
         }
     }
+
+    private static Socket For(EndPoint place) => new(place.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
 }
