@@ -20,7 +20,7 @@ public sealed class KeyStoreMoveTests
         var keyringFolder = Path.Combine(deployment.Folder, "keys");
 
         // One node after the other learns of the new key store.
-        deployment.Reconfigure(postern => postern["KeyStore"] = TransitKeyStore.Section(deployment, transit, former: keyringFolder));
+        deployment.Reconfigure(postern => postern["KeyStore"] = TransitSection.Of(deployment, transit, former: keyringFolder));
         for (var index = 0; index < 2; index++)
         {
             await Deployment.StopAsync(deployment.Nodes.Single(node => node.Name == $"node-{index}"));
@@ -32,7 +32,7 @@ public sealed class KeyStoreMoveTests
         await AssertToldAsync(deployment, keyring, "transit/postern:v1");
 
         // The keyring goes; whoever starts from here on has never seen it.
-        deployment.Reconfigure(postern => postern["KeyStore"] = TransitKeyStore.Section(deployment, transit, former: null));
+        deployment.Reconfigure(postern => postern["KeyStore"] = TransitSection.Of(deployment, transit, former: null));
         Directory.Delete(keyringFolder, recursive: true);
         await RestartAsync(deployment);
         Assert.Equal(anas, await ana.FlightsAsync());

@@ -46,7 +46,7 @@ public sealed class KeyStoreOutageTests
         await using var deployment = await Deployment.StartAsync(nodes: 0);
         deployment.Reconfigure(postern =>
         {
-            postern["KeyStore"] = TransitKeyStore.Section(deployment, transit);
+            postern["KeyStore"] = TransitSection.Of(deployment, transit);
             var second = postern["Tenants"]!["skyline"]!.DeepClone();
             second["Hosts"] = new JsonArray("127.0.0.1");
             postern["Tenants"]!["globex"] = second;
