@@ -85,7 +85,7 @@ group_store() {
   done
 }
 
-# What takes minutes each and wants the machine for itself.
+# What takes minutes each and wants the machine for itself: ./test storm.
 storms=("*Tests.StormTests" "*PlantedTokenTests")
 
 group_cluster() {
