@@ -7,32 +7,37 @@ namespace Postern.Host.Tests.Composition;
 public sealed class ProcessShieldTests : IDisposable
 {
     private readonly TempFolder folder = new();
+    private Process? started;
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose()
+    {
+        started?.Kill();
+        started?.WaitForExit();
+        started?.Dispose();
+        folder.Dispose();
+    }
 
     [Fact]
     public async Task Serve_Running_HasNoDiagnosticsSocketAndLeavesNoCore()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Linux only.");
-        using var process = Start(diagnostics: null);
+        var process = Start(diagnostics: null);
         await ReadyAsync(process);
 
         Assert.Empty(Sockets(process));
         Assert.Contains("DOTNET_EnableDiagnostics=0", (await File.ReadAllTextAsync($"/proc/{process.Id}/environ", TestContext.Current.CancellationToken)).Split('\0'));
         var core = (await File.ReadAllLinesAsync($"/proc/{process.Id}/limits", TestContext.Current.CancellationToken)).Single(line => line.StartsWith("Max core file size", StringComparison.Ordinal));
         Assert.Equal(["0", "0"], core["Max core file size".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[..2]);
-        process.Kill();
     }
 
     [Fact]
     public async Task Serve_ToldToAllowDiagnostics_AllowsThem()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Linux only.");
-        using var process = Start(diagnostics: "1");
+        var process = Start(diagnostics: "1");
         await ReadyAsync(process);
 
         Assert.Single(Sockets(process));
-        process.Kill();
     }
 
     [Fact]
@@ -45,7 +50,8 @@ public sealed class ProcessShieldTests : IDisposable
         Assert.False(ProcessShield.IsDumpable);
     }
 
-    private static string[] Sockets(Process process) => Directory.GetFiles(Path.GetTempPath(), $"dotnet-diagnostic-{process.Id}-*-socket");
+    // In a folder of its own: the next process of the same id finds no socket of a dead one there.
+    private string[] Sockets(Process process) => Directory.GetFiles(folder.Path, $"dotnet-diagnostic-{process.Id}-*-socket");
 
     private static async Task ReadyAsync(Process process)
     {
@@ -64,9 +70,10 @@ public sealed class ProcessShieldTests : IDisposable
             "--front-end", Given.FrontEnd(folder), "--listen", "http://127.0.0.1:0",
         ])
         { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["TMPDIR"] = folder.Path;
         start.Environment.Remove("DOTNET_EnableDiagnostics");
         if (diagnostics is not null)
             start.Environment["DOTNET_EnableDiagnostics"] = diagnostics;
-        return Process.Start(start)!;
+        return started = Process.Start(start)!;
     }
 }
