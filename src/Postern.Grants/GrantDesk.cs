@@ -105,8 +105,12 @@ public sealed class GrantDesk
     private async Task<Outcome<TokenLease>> LeaseSlowlyAsync(PermittedQuery permitted, CancellationToken cancellation)
     {
         await clock.NowAsync(cancellation);
-        if (TryLease(permitted, out var lease))
-            return lease;
+        return TryLease(permitted, out var lease) ? lease : await LeaseAnewAsync(permitted, cancellation);
+    }
+
+    /// <summary>From the database, whatever this node knows.</summary>
+    private async Task<Outcome<TokenLease>> LeaseAnewAsync(PermittedQuery permitted, CancellationToken cancellation)
+    {
         var began = time.GetTimestamp();
         try
         {
@@ -187,7 +191,8 @@ public sealed class GrantDesk
             cache.Drop(lease.Grant);
             if (await WhyNotAsync(permitted, session, caller) is { } over)
                 return over;
-            var again = await LeaseAsync(permitted, caller);
+            // Not from the cache, into which others may put what they read before that, for as long as it takes them to hear of the change.
+            var again = await LeaseAnewAsync(permitted, caller);
             if (!again.TryGet(out var newer, out var why))
                 return why;
             lease = newer;

@@ -91,11 +91,9 @@ public sealed class StormTests
 
         Assert.Equal(refreshes.Presented, refreshes.Redeemed);
         Assert.True(watchers.Lost.Count <= lost.Count);
-        // Renewal never stopped, and everybody else looked at their dashboards all the while. Tokens of the same minute are due in waves, so
-        // a turn between two of them may have none.
-        Assert.All(weather.Renewals.Zip(weather.Renewals.Skip(1), weather.Renewals.Skip(2)), three => Assert.NotEqual(0, three.First + three.Second + three.Third));
+        // Renewal never paused, and everybody else looked at their dashboards all the while.
+        Assert.DoesNotContain(0L, weather.Renewals);
         Assert.Empty(watchers.Failures);
-        Assert.True(watchers.Delays.Count <= watchers.Answers.Count / 1000, string.Join('\n', watchers.Delays));
         var waits = weather.Recoveries.SelectMany(served => served).OfType<TimeSpan>().Order().ToList();
         Assert.True(waits[waits.Count * 9 / 10] < TimeSpan.FromSeconds(1) && waits[^1] < Bound, $"Served after a kill: {Spread(waits)}.");
         await deployment.AssertAuditVerifiesAsync();
@@ -122,7 +120,7 @@ public sealed class StormTests
         deployment.Note($"{weather.Kills} kills, {weather.Pauses} pauses; {refreshes.Redeemed} renewals, by turn {string.Join(' ', weather.Renewals)}.");
         deployment.Note($"{weather.Sending.Count} were sending, {lost} lost, {watchers.Lost.Count} of them watched; {refreshes.Repeated.Count} tokens twice.");
         deployment.Note($"Served after a kill: {Spread(waits)}. {waits.Count(wait => wait < TimeSpan.FromSeconds(1))} of {waits.Count} within 1 s.");
-        deployment.Note($"{answers.Count} answers: {Spread(answers)}; {watchers.Delays.Count} told to try again.");
+        deployment.Note($"{answers.Count} answers: {Spread(answers)}.");
         foreach (var failure in watchers.Failures)
             deployment.Note(failure);
     }

@@ -54,7 +54,8 @@ internal sealed partial class BackgroundRenewer(
         {
             page = await store.Grants.DueForRenewalAsync(longest, last, Batch, cancellation);
             last = page.Count > 0 ? page[^1] : null;
-            await EachAsync(page.SelectMany(Due), RenewDueAsync, cancellation);
+            // Each node in an order of its own: in the same they would meet at every grant, and one of them would renew it.
+            await EachAsync(page.SelectMany(Due).OrderBy(_ => chance.NextFraction()), RenewDueAsync, cancellation);
         }
         while (page.Count == Batch);
 

@@ -77,6 +77,9 @@ internal sealed class Renewer(
                     return GrantFacts.Reconnect(row, connection);
                 case RenewalStep.RefuseForNow:
                     return Unavailable(connection, row.RenewalNotBefore - now);
+                case RenewalStep.Wait when need.Early:
+                    // Nobody waits for this one, and others do for what the background can do meanwhile.
+                    return row;
                 case RenewalStep.Claim when need.Early && await WaitsForRunsAsync(row, connection, facts, now, cancellation):
                     return row;
                 case RenewalStep.Claim or RenewalStep.TakeOver:

@@ -28,7 +28,6 @@ internal sealed class Watchers(Deployment deployment, IReadOnlyList<Person> peop
     private readonly Lock gate = new();
     private readonly ConcurrentBag<Answer> answers = [];
     private readonly ConcurrentBag<string> failures = [];
-    private readonly ConcurrentBag<string> delays = [];
     private readonly ConcurrentDictionary<string, bool> lost = [];
     private readonly CancellationTokenSource ending = new();
     private readonly Dictionary<string, long> expected = [];
@@ -40,12 +39,7 @@ internal sealed class Watchers(Deployment deployment, IReadOnlyList<Person> peop
     /// <summary>Every answer with the person's own rows.</summary>
     public IReadOnlyCollection<Answer> Answers => answers;
 
-    /// <summary>
-    /// Who was told that nothing is lost and to try again shortly: their token had ended while one node after the other died with its claim.
-    /// </summary>
-    public IReadOnlyCollection<string> Delays => delays;
-
-    /// <summary>What must not have happened: other refusals by nodes that were up, somebody else's rows.</summary>
+    /// <summary>What must not have happened: refusals by nodes that were up, somebody else's rows.</summary>
     public IReadOnlyCollection<string> Failures => failures;
 
     /// <summary>Who was told to connect again, because nobody knows whether their refresh token was spent.</summary>
@@ -131,8 +125,6 @@ internal sealed class Watchers(Deployment deployment, IReadOnlyList<Person> peop
                 return;
             if (problem is { Type: "urn:postern:reconnect-required", Reason: "uncertain" })
                 lost[person.Name] = true;
-            else if (problem.Type == "urn:postern:authorization-server-unavailable" && response.Headers.RetryAfter is not null)
-                delays.Add($"{person.Name} at {node.Name}: {problem.Text}");
             else
                 failures.Add($"{person.Name} at {node.Name}: {problem.Text}");
         }

@@ -95,7 +95,7 @@ public sealed class LeaseCacheTests
         var feed = rig.One.Get<ChangeFeed>();
         await rig.One.LeaseAsync(Rig.Lake);
         // The feed cannot be read any more; the revocation is heard of by nobody.
-        await rig.SqlAsync("ALTER TABLE changes RENAME TO gone");
+        await rig.SqlAsync("ALTER TABLE counters RENAME TO gone");
         await rig.SqlAsync("UPDATE grants SET state = 3, active_slot = NULL WHERE id = @id", new { id = id.ToString() });
         rig.Clock.Advance(TimeSpan.FromSeconds(6));
 

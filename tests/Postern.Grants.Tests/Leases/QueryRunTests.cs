@@ -1,5 +1,6 @@
 using Postern.Grants.Leases;
 using Postern.Grants.Renewal;
+using Postern.Grants.Tests.Lifecycle;
 using Postern.Grants.Tests.Support;
 using Postern.Model;
 using Postern.Store;
@@ -67,6 +68,34 @@ public sealed class QueryRunTests
 
         var bearer = (await run.CurrentAsync(Rig.Cancellation)).Value();
         Assert.Equal((2, family.Access), (bearer.Generation, bearer.Token()));
+        Assert.Equal(2, Assert.Single(rig.One.Events.Of(EventKind.QueryStarted)).Generation);
+    }
+
+    [Fact]
+    public async Task Start_WhileOthersPutTheOldGenerationBackIntoTheCache_TakesTheNewerOne()
+    {
+        await using var rig = await Rig.StartAsync();
+        var two = rig.AddNode("two");
+        var (id, _) = await rig.GrantAsync(Rig.Lake);
+        var session = await rig.One.SignInAsync();
+        await rig.One.StartFeedAsync();
+        var lease = (await rig.One.LeaseAsync(Rig.Lake)).Value();
+        var cache = rig.One.Get<LeaseCache>();
+        Assert.True(cache.TryGet(Rig.Ana.Key, Rig.Lake, out var old));
+        await two.Get<Renewer>().EnsureAsync(Rig.Acme, id, RenewalNeed.After(1), Rig.Cancellation);
+        // As queries do that read the row before the renewal and are still on their way with it.
+        using var over = new CancellationTokenSource();
+        var others = Task.Run(() =>
+        {
+            while (!over.IsCancellationRequested)
+                cache.Keep(old, cache.Mark);
+        });
+
+        var started = await rig.One.Desk.StartAsync(lease, session, new byte[32], Rig.Cancellation);
+        await over.CancelAsync();
+        await others;
+
+        await using var run = started.Value();
         Assert.Equal(2, Assert.Single(rig.One.Events.Of(EventKind.QueryStarted)).Generation);
     }
 
@@ -273,8 +302,8 @@ public sealed class QueryRunTests
     {
         await using var rig = await Rig.StartAsync();
         var two = rig.AddNode("two");
-        await rig.One.StartAsync(rig.One.Get<Housekeeper>());
-        await two.StartAsync(two.Get<Housekeeper>());
+        await rig.One.JoinAsync();
+        await two.JoinAsync();
         await rig.GrantAsync(Rig.Lake);
         await using var run = await rig.One.RunAsync(Rig.Lake, await rig.One.SignInAsync());
         await rig.SqlAsync("UPDATE query_runs SET node = 'dead' WHERE id = @id", new { id = run.Id.ToString() });

@@ -96,6 +96,22 @@ public sealed class StormTests
         Assert.Equal((2, 1, 1), ((await rig.RowAsync(used)).Generation, (await rig.RowAsync(idle)).Generation, rig.Authority.TokenRequests));
     }
 
+    [Fact]
+    public async Task Background_WhereAnotherNodeHoldsTheClaim_DoesNotWaitForIt()
+    {
+        await using var rig = await Rig.StartAsync();
+        var (id, _) = await rig.GrantAsync(Rig.Lake);
+        // The token has ended, so a query would wait for whoever renews.
+        rig.Clock.Advance(TimeSpan.FromHours(1));
+        Assert.NotNull(await rig.One.Store.ClaimRenewalAsync(
+            await rig.RowAsync(id), "another", TimeSpan.FromSeconds(30), new AuditEvent(EventKind.RenewalClaimed, Rig.Acme), Rig.Cancellation));
+
+        // Nobody turns the clock, so whoever waits waits for ever.
+        var left = await rig.One.Get<Renewer>().EnsureAsync(Rig.Acme, id, RenewalNeed.InTime, Rig.Cancellation).WaitAsync(TimeSpan.FromSeconds(30), Rig.Cancellation);
+
+        Assert.Equal((1, RenewalState.Claimed, "another"), (left.Value().Generation, left.Value().Renewal, left.Value().RenewalNode));
+    }
+
     [Theory]
     [InlineData(40)]
     [InlineData(300)]
