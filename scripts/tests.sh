@@ -85,7 +85,7 @@ group_store() {
   done
 }
 
-# What takes minutes each and wants the machine for itself: ./test storm.
+# What takes minutes each and wants the machine for itself.
 storms=("*Tests.StormTests" "*PlantedTokenTests")
 
 group_cluster() {
