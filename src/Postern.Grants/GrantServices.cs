@@ -82,11 +82,12 @@ public static class GrantServices
         services.AddSingleton(provider => new SignInDesk(
             provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<OAuthClient>(),
             provider.GetRequiredService<IssuerGates>(), provider.GetRequiredService<SteadyClock>(), provider.GetRequiredService<IChance>()));
+        services.AddSingleton<HandBack>();
         services.AddSingleton(provider => new ConnectDesk(
             provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<TokenVault>(), provider.GetRequiredService<RowMacs>(),
             provider.GetRequiredService<OAuthClient>(), provider.GetRequiredService<IssuerGates>(),
-            provider.GetRequiredService<DefinitionBook>(), provider.GetRequiredService<TokenSealer>(), provider.GetRequiredService<SteadyClock>(),
-            provider.GetRequiredService<IChance>(), options));
+            provider.GetRequiredService<DefinitionBook>(), provider.GetRequiredService<TokenSealer>(), provider.GetRequiredService<HandBack>(),
+            provider.GetRequiredService<SteadyClock>(), provider.GetRequiredService<IChance>(), options));
         services.AddSingleton(provider => new GrantDesk(
             provider.GetRequiredService<PosternStore>(), provider.GetRequiredService<Renewer>(), provider.GetRequiredService<Revoker>(),
             provider.GetRequiredService<ServiceGrants>(), provider.GetRequiredService<LeaseCache>(), provider.GetRequiredService<OpenRuns>(),

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Postern.Grants.Definitions;
 using Postern.Grants.Pacing;
 using Postern.Grants.Renewal;
@@ -24,13 +25,14 @@ public sealed class ConnectDesk
     private readonly IssuerGates gates;
     private readonly DefinitionBook definitions;
     private readonly TokenSealer sealer;
+    private readonly HandBack handBack;
     private readonly SteadyClock clock;
     private readonly IChance chance;
     private readonly GrantOptions options;
 
     internal ConnectDesk(
         PosternStore store, TokenVault vault, RowMacs macs, OAuthClient oauth, IssuerGates gates, DefinitionBook definitions, TokenSealer sealer,
-        SteadyClock clock, IChance chance, GrantOptions options)
+        HandBack handBack, SteadyClock clock, IChance chance, GrantOptions options)
     {
         this.store = store;
         this.vault = vault;
@@ -39,6 +41,7 @@ public sealed class ConnectDesk
         this.gates = gates;
         this.definitions = definitions;
         this.sealer = sealer;
+        this.handBack = handBack;
         this.clock = clock;
         this.chance = chance;
         this.options = options;
@@ -212,8 +215,27 @@ public sealed class ConnectDesk
         { Code = forged.Code, Connection = connection.Id };
     }
 
-    /// <summary>Seals and stores the tokens as an unconfirmed grant, with its event, in one transaction.</summary>
+    /// <summary>
+    /// Seals and stores the tokens as an unconfirmed grant, with its event, in one transaction; where that fails, they are given back. A commit
+    /// of which nobody knows whether it stands left a grant that nobody can confirm.
+    /// </summary>
     public async Task<Outcome<KeptGrant>> KeepAsync(FreshTokens fresh, PlatformPrincipal principal, CancellationToken cancellation)
+    {
+        try
+        {
+            return await StoreAsync(fresh, principal, cancellation);
+        }
+        catch (Exception failure)
+        {
+            await handBack.TellAsync(fresh, Refused(fresh, EventKind.ConnectRefused, "not-kept", principal), failure);
+            if (failure is not (DbException or RefusedException))
+                throw;
+            return new Refusal(RefusalKind.Unavailable, $"Your connection to {fresh.Connection.DisplayName} could not be stored just now. Nothing of it was kept; connect again shortly.")
+            { Code = "not-kept", Connection = fresh.Connection.Id, RetryAfter = TimeSpan.FromSeconds(5) };
+        }
+    }
+
+    private async Task<Outcome<KeptGrant>> StoreAsync(FreshTokens fresh, PlatformPrincipal principal, CancellationToken cancellation)
     {
         var confirmation = chance.NewSecret();
         var connection = fresh.Connection;
@@ -243,17 +265,25 @@ public sealed class ConnectDesk
 
     /// <summary>
     /// Keeps nothing: somebody else consented, or a needed scope was not given. The tokens are handed to the outbox, so that the
-    /// authorization server is told even when it does not answer now.
+    /// authorization server is told even when it does not answer now; where the outbox cannot be written, it is told at once.
     /// </summary>
     public async Task DiscardAsync(FreshTokens fresh, EventKind kind, string code, PlatformPrincipal? principal, CancellationToken cancellation)
     {
-        var pair = await sealer.SealAsync(fresh.Grant, fresh.Subject.Key, fresh.Connection, 1, fresh.Tokens, fresh.Tokens.Refresh);
-        var discarded = Event(kind, fresh.Pending) with { Code = code, Grant = fresh.Grant, Generation = 1, Principal = principal };
-        await store.CommitAsync(
-            [RevocationChanges.Enqueue(new RevocationRow(
-                chance.NewId(), fresh.Subject.Key, fresh.Connection.Id, fresh.Grant, 1, ConnectionDigest.Of(fresh.Connection),
-                pair.Refresh, pair.Access, pair.AccessExpiresAt))],
-            discarded, null, cancellation);
+        var discarded = Refused(fresh, kind, code, principal);
+        try
+        {
+            var pair = await sealer.SealAsync(fresh.Grant, fresh.Subject.Key, fresh.Connection, 1, fresh.Tokens, fresh.Tokens.Refresh);
+            await store.CommitAsync(
+                [RevocationChanges.Enqueue(new RevocationRow(
+                    chance.NewId(), fresh.Subject.Key, fresh.Connection.Id, fresh.Grant, 1, ConnectionDigest.Of(fresh.Connection),
+                    pair.Refresh, pair.Access, pair.AccessExpiresAt))],
+                discarded, null, cancellation);
+        }
+        catch (Exception failure)
+        {
+            // What the person is told is the same: nothing was kept.
+            await handBack.TellAsync(fresh, discarded, failure);
+        }
     }
 
     /// <summary>
@@ -346,6 +376,9 @@ public sealed class ConnectDesk
         return new Refusal(kind, $"The sign-in service of {connection.DisplayName} did not finish the connection. Nothing was stored; start again.")
         { Code = "exchange-" + code, Connection = connection.Id };
     }
+
+    private static AuditEvent Refused(FreshTokens fresh, EventKind kind, string code, PlatformPrincipal? principal) =>
+        Event(kind, fresh.Pending) with { Code = code, Grant = fresh.Grant, Generation = 1, Principal = principal };
 
     private static Subject SubjectOf(PendingConnectRow row) => new(row.Subject, AttributesJson.Read(row.Attributes));
 

@@ -380,9 +380,9 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     internal static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy) =>
         new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Add(madeBy).Written;
 
-    [LoggerMessage(4101, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
+    [LoggerMessage(4501, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
     private static partial void RowRefused(ILogger log, TenantId tenant, string definition, long revision);
 
-    [LoggerMessage(4102, LogLevel.Warning, "Tenant {Tenant} was shredded and is passed over. Take it out of the configuration; a tenant of another name may begin anew.")]
+    [LoggerMessage(4502, LogLevel.Warning, "Tenant {Tenant} was shredded and is passed over. Take it out of the configuration; a tenant of another name may begin anew.")]
     private static partial void PassedOver(ILogger log, TenantId tenant);
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using Postern.Grants.Connects;
 using Postern.Grants.Renewal;
 using Postern.Grants.Revocation;
@@ -205,6 +206,26 @@ public sealed class ConnectDeskTests
         Assert.Empty(await rig.One.Desk.ListAsync(Rig.Ana.Key, Rig.Cancellation));
         Assert.Equal(["refresh-1-1", "access-1-1"], rig.Authority.Revoked);
         Assert.Equal("mallory", Assert.Single(rig.One.Events.Of(EventKind.ConnectMismatched)).Principal!.Id);
+    }
+
+    [Theory]
+    [InlineData("grants", HttpStatusCode.OK, "revoked")]
+    [InlineData("grants", HttpStatusCode.ServiceUnavailable, "ServerError")]
+    [InlineData("event_leaves", HttpStatusCode.OK, null)]
+    public async Task Tokens_ThatTheDatabaseDoesNotTake_AreGivenBackAtOnce(string broken, HttpStatusCode answer, string? told)
+    {
+        await using var rig = await Rig.StartAsync();
+        using var fresh = (await ExchangeAsync(rig, await RedirectAsync(rig, await rig.One.SignInAsync()))).Value();
+        await rig.SqlAsync($"ALTER TABLE {broken} RENAME TO broken");
+        if (answer != HttpStatusCode.OK)
+            rig.Authority.ScriptRevocations((int)answer, (int)answer);
+
+        var kept = await rig.One.Desk.Connects.KeepAsync(fresh, Principal(rig, "ana"), Rig.Cancellation);
+
+        Assert.Equal("not-kept", kept.Refused(RefusalKind.Unavailable).Code);
+        Assert.Equal(answer == HttpStatusCode.OK ? 2 : 0, rig.Authority.Revoked.Count);
+        // Where not even that can be written, the node's own log has it.
+        Assert.Equal(told, rig.One.Events.Of(EventKind.ConnectRefused).SingleOrDefault()?.Facts["provider"]);
     }
 
     [Fact]

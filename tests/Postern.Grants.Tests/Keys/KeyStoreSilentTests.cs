@@ -91,6 +91,35 @@ public sealed class KeyStoreSilentTests : IDisposable
     }
 
     [Fact]
+    public async Task Tokens_WhoseKeyIsGoneWhenTheyAreToBeKept_AreGivenBackAtOnce()
+    {
+        await using var rig = await StartAsync();
+        using var fresh = (await ExchangeAsync(rig, await RedirectAsync(rig, await rig.One.SignInAsync()))).Value();
+        Silence(rig);
+
+        var kept = (await rig.One.Desk.Connects.KeepAsync(fresh, Principal(rig), Rig.Cancellation)).Refused(RefusalKind.Unavailable);
+
+        Assert.Equal(("not-kept", true), (kept.Code, kept.RetryAfter > TimeSpan.Zero));
+        Assert.Equal(["refresh-1-1", "access-1-1"], rig.Authority.Revoked);
+        var told = Assert.Single(rig.One.Events.Of(EventKind.ConnectRefused));
+        Assert.Equal(("not-kept", "revoked"), (told.Code, told.Facts["provider"]));
+        Assert.Empty(await rig.One.Desk.ListAsync(Rig.Ana.Key, Rig.Cancellation));
+    }
+
+    [Fact]
+    public async Task Tokens_WhoseKeyIsGoneWhenTheyAreToBeDiscarded_AreGivenBackAtOnce()
+    {
+        await using var rig = await StartAsync();
+        using var fresh = (await ExchangeAsync(rig, await RedirectAsync(rig, await rig.One.SignInAsync()))).Value();
+        Silence(rig);
+
+        await rig.One.Desk.Connects.DiscardAsync(fresh, EventKind.ConnectMismatched, "principal", Principal(rig), Rig.Cancellation);
+
+        Assert.Equal(["refresh-1-1", "access-1-1"], rig.Authority.Revoked);
+        Assert.Equal("revoked", Assert.Single(rig.One.Events.Of(EventKind.ConnectMismatched)).Facts["provider"]);
+    }
+
+    [Fact]
     public async Task SignIn_WhileTheKeyIsUnavailable_IsNotUsedUp()
     {
         await using var rig = await StartAsync();
@@ -207,8 +236,10 @@ public sealed class KeyStoreSilentTests : IDisposable
     private static async Task<KeptGrant> KeepAsync(Rig rig, ConnectRedirect redirect)
     {
         using var fresh = (await ExchangeAsync(rig, redirect)).Value();
-        return (await rig.One.Desk.Connects.KeepAsync(fresh, new PlatformPrincipal(rig.Authority.Issuer, "ana", "ana", "ana@acme.test"), Rig.Cancellation)).Value();
+        return (await rig.One.Desk.Connects.KeepAsync(fresh, Principal(rig), Rig.Cancellation)).Value();
     }
+
+    private static PlatformPrincipal Principal(Rig rig) => new(rig.Authority.Issuer, "ana", "ana", "ana@acme.test");
 
     private static Task<Outcome<GrantRow>> ConfirmAsync(Rig rig, Session session, KeptGrant kept) =>
         rig.One.Desk.Connects.ConfirmAsync(session, kept.Grant, kept.Confirmation.Reveal(), Rig.Cancellation);
