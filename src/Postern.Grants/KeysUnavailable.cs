@@ -9,5 +9,5 @@ namespace Postern.Grants;
 internal static class KeysUnavailable
 {
     /// <summary>The same refusal, with the same time to wait, in words for people.</summary>
-    public static Refusal Of(Refusal why) => why with { Detail = "The key store does not answer right now. Nothing is lost; try again shortly." };
+    public static Refusal Of(Refusal why) => why with { Detail = "The key store does not give the key for this right now. Nothing is lost; try again shortly." };
 }

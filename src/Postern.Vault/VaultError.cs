@@ -9,12 +9,17 @@ public enum VaultError
     NotARecord,
     /// <summary>The record names a suite that the configuration does not allow.</summary>
     UnsupportedSuite,
-    /// <summary>The record names a key version that this tenant does not have, or a root key that the key store does not have.</summary>
+    /// <summary>The record names a key version that this tenant does not have (any more).</summary>
     UnknownKeyVersion,
     /// <summary>Commitment, tag or MAC does not fit: sealed by another key, for another place, or edited.</summary>
     Refused,
     /// <summary>The key store does not answer; nothing is lost, try again.</summary>
     KeyStoreUnavailable,
+    /// <summary>
+    /// The tenant's key was wrapped by a root key that the key store does not have: it was deleted too early, or an older backup was put back.
+    /// Nothing is lost while it can be restored.
+    /// </summary>
+    RootKeyMissing,
 }
 
 /// <summary>The vault's errors as refusals, and back.</summary>
@@ -28,8 +33,13 @@ public static class VaultErrors
         "vault-unknown-key-version" => VaultError.UnknownKeyVersion,
         "vault-refused" => VaultError.Refused,
         "vault-key-store-unavailable" => VaultError.KeyStoreUnavailable,
+        "vault-root-key-missing" => VaultError.RootKeyMissing,
         _ => null,
     };
+
+    /// <summary>True when the key cannot be had now and may be again, which says nothing about what it seals.</summary>
+    public static bool IsKeyUnavailable(this Refusal refusal) =>
+        refusal.AsVaultError() is VaultError.KeyStoreUnavailable or VaultError.RootKeyMissing;
 
     /// <summary>The refusal for an error, for implementations of <see cref="IKeyStore"/>.</summary>
     /// <param name="error">Which error.</param>
@@ -55,6 +65,11 @@ public static class VaultErrors
         VaultError.KeyStoreUnavailable => new(RefusalKind.Unavailable, detail ?? "The key store does not answer.")
         {
             Code = "vault-key-store-unavailable",
+            RetryAfter = TimeSpan.FromSeconds(5),
+        },
+        VaultError.RootKeyMissing => new(RefusalKind.Unavailable, detail ?? "The key store does not have the root key that wrapped this tenant's key. Restore it.")
+        {
+            Code = "vault-root-key-missing",
             RetryAfter = TimeSpan.FromSeconds(5),
         },
         _ => throw new ArgumentOutOfRangeException(nameof(error), error, null),

@@ -68,7 +68,7 @@ public sealed class SecretsStayInsideTests : IDisposable
             var refusal = VaultErrors.Refuse(error);
             Assert.Equal(error, refusal.AsVaultError());
             Assert.StartsWith("vault-", refusal.Code, StringComparison.Ordinal);
-            Assert.Equal(error == VaultError.KeyStoreUnavailable, refusal.RetryAfter is not null);
+            Assert.Equal((refusal.IsKeyUnavailable(), refusal.IsKeyUnavailable()), (refusal.RetryAfter is not null, refusal.Kind == RefusalKind.Unavailable));
         }
         Assert.Null(new Refusal(RefusalKind.Forbidden, "no").AsVaultError());
     }

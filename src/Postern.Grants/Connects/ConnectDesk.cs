@@ -166,7 +166,7 @@ public sealed class ConnectDesk
         if (!opened.TryGet(out var secret, out var cannotOpen))
         {
             // Nobody moved or edited anything.
-            if (cannotOpen.AsVaultError() == VaultError.KeyStoreUnavailable)
+            if (cannotOpen.IsKeyUnavailable())
                 return KeysUnavailable.Of(cannotOpen);
             await store.RecordAsync(Event(EventKind.RecordRefused, row) with { Code = cannotOpen.Code }, cancellation);
             return new Refusal(RefusalKind.Untrusted, "The settings of this connection changed meanwhile. Start again.") { Code = cannotOpen.Code };
@@ -295,7 +295,7 @@ public sealed class ConnectDesk
         var waiting = await store.Grants.FindAsync(tenant, id, cancellation);
         if (waiting is { State: GrantState.Unconfirmed } && !(await macs.CheckAsync(waiting, cancellation)).TryGet(out _, out var edited))
         {
-            if (edited.AsVaultError() == VaultError.KeyStoreUnavailable)
+            if (edited.IsKeyUnavailable())
                 return KeysUnavailable.Of(edited);
             await store.RecordAsync(GrantFacts.Event(EventKind.RowTampered, waiting, edited.Code).With("table", "grants"), cancellation);
             waiting = null;
@@ -337,7 +337,7 @@ public sealed class ConnectDesk
     {
         if (row.Stage is ConnectStage.Used or ConnectStage.Failed || (await macs.CheckAsync(row, cancellation)).TryGet(out _, out var why))
             return null;
-        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+        if (why.IsKeyUnavailable())
             return KeysUnavailable.Of(why);
         await store.RecordAsync(Event(EventKind.RowTampered, row).With("table", "pending_connects") with { Code = why.Code }, cancellation);
         return new Refusal(RefusalKind.Untrusted, "This connect cannot go on. Close this window and start again.") { Code = "connect-tampered", Connection = row.Connection };

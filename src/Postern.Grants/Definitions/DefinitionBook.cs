@@ -269,9 +269,9 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
                 else if (!fits.IsRetired)
                     believed[key] = new(fits, await ReadAsync(fits, cancellation), stamp);
             }
-            catch (VaultException unavailable) when (before is not null)
+            catch (VaultException unavailable) when (before is not null || unavailable.Refusal.AsVaultError() == VaultError.RootKeyMissing)
             {
-                // The key store's outage is this tenant's alone, and what was believed of it stays: a query's start asks the database
+                // That the key cannot be had is this tenant's alone, and what was believed of it stays: a query's start asks the database
                 // whether the revision that it was judged by is in force.
                 if (was is not null)
                     believed[key] = was with { Stamp = -1 };
@@ -329,7 +329,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
             MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body, row.MadeBy), row.Mac, cancellation);
         if (!judged.TryGet(out _, out var why))
         {
-            if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+            if (why.IsKeyUnavailable())
                 throw new VaultException(why);
             // Nobody edited the rows of a shredded tenant: their key is gone.
             if (await store.Keys.IsShreddedAsync(row.Tenant, cancellation))

@@ -183,7 +183,7 @@ public sealed class QueryRun : IBearerSource, IAsyncDisposable
             opened.Add(bearer);
             return bearer;
         }
-        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+        if (why.IsKeyUnavailable())
             return KeysUnavailable.Of(why);
         await store.CommitAsync(
             [GrantChanges.EndToReconnect(row.Subject.Tenant, row.Id, row.Generation, ReconnectReason.Changed)],

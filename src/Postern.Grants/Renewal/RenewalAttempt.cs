@@ -216,7 +216,7 @@ internal sealed class RenewalAttempt(
     private Task UncertainAsync(GrantRow row, string why) =>
         store.RecordAsync(GrantFacts.Event(EventKind.RenewalUncertain, row, "answer-lost").With("why", why));
 
-    private Task CannotOpenAsync(GrantRow row, long fence, Refusal refusal) => refusal.AsVaultError() == VaultError.KeyStoreUnavailable
+    private Task CannotOpenAsync(GrantRow row, long fence, Refusal refusal) => refusal.IsKeyUnavailable()
         ? FailAsync(row, fence, refusal.Code, refusal.RetryAfter)
         : store.CommitAsync(
             [RenewalChanges.End(row.Subject.Tenant, row.Id, fence, ReconnectReason.Changed)],

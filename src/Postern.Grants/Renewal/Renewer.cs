@@ -156,7 +156,7 @@ internal sealed class Renewer(
     /// <summary>Somebody edited the row, or made one: it is over, and nothing of it is used or sent.</summary>
     private async Task<Refusal> DistrustAsync(GrantRow row, Connection connection, Refusal why, CancellationToken cancellation)
     {
-        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+        if (why.IsKeyUnavailable())
             return KeysUnavailable.Of(why);
         await DecideAsync(
             GrantChanges.EndToReconnect(row.Subject.Tenant, row.Id, row.Generation, ReconnectReason.Changed),

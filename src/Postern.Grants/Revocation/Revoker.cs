@@ -179,7 +179,7 @@ internal sealed partial class Revoker(
         if (!opened.TryGet(out var token, out var why))
         {
             // Sealed to where the connection led then. If it leads elsewhere now, nobody there knows the token, nor may learn it.
-            return why.AsVaultError() == VaultError.KeyStoreUnavailable
+            return why.IsKeyUnavailable()
                 ? new RevocationAnswer.Unavailable(UnavailableKind.ServerError, why.RetryAfter)
                 : new RevocationAnswer.Rejected(why.Code, CannotOpen);
         }

@@ -40,7 +40,7 @@ public sealed class SessionBook
         if (!judged.TryGet(out _, out var why))
         {
             // Nobody edited anything, and the session goes on when the key can be had again: "no session" would sign people out.
-            if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+            if (why.IsKeyUnavailable())
                 throw new VaultException(KeysUnavailable.Of(why));
             await store.RecordAsync(new AuditEvent(EventKind.SessionRefused, tenant) { Subject = row.Subject, Code = why.Code }, cancellation);
             return null;
@@ -127,7 +127,7 @@ public sealed class SessionBook
 
     private async Task<Refusal> RefuseTamperedAsync(EmbedCodeRow row, Refusal why, CancellationToken cancellation)
     {
-        if (why.AsVaultError() == VaultError.KeyStoreUnavailable)
+        if (why.IsKeyUnavailable())
             return KeysUnavailable.Of(why);
         await store.RecordAsync(
             new AuditEvent(EventKind.RowTampered, row.Subject.Tenant) { Subject = row.Subject, Code = why.Code }

@@ -71,7 +71,7 @@ public sealed class SignInDesk
         // Before it counts as used: while the key cannot be had, the same answer may come again.
         var opened = await vault.OpenAsync(RecordContexts.SignIn(tenant.Id, hash.Hex, settings.Issuer), row.Sealed, cancellation);
         if (!opened.TryGet(out var secret, out var sealedFor))
-            return sealedFor.AsVaultError() == VaultError.KeyStoreUnavailable
+            return sealedFor.IsKeyUnavailable()
                 ? KeysUnavailable.Of(sealedFor)
                 : await RefuseAsync(tenant, sealedFor.Code, cancellation);
         using (secret)

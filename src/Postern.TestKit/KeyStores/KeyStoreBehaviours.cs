@@ -212,9 +212,9 @@ public static class KeyStoreBehaviours
             key.Dispose();
             throw new BehaviourBrokenException($"A wrapped key was unwrapped {how}.");
         }
-        // Not "unavailable": that would be tried again for ever.
+        // Not "does not answer": that would be tried again for ever.
         Must.Be(
-            why.AsVaultError() is VaultError.Refused or VaultError.NotARecord or VaultError.UnsupportedSuite or VaultError.UnknownKeyVersion,
+            why.AsVaultError() is VaultError.Refused or VaultError.NotARecord or VaultError.UnsupportedSuite or VaultError.RootKeyMissing,
             $"A wrapped key {how} is answered with '{why.Code}': {why.Detail}");
         if (expected is { } error)
             Must.Equal(error, why.AsVaultError()!.Value, $"A wrapped key {how}");

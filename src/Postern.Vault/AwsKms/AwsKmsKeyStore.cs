@@ -155,7 +155,7 @@ public sealed class AwsKmsKeyStore : IKeyStore, IDisposable
     {
         if (!Owns(rootKeyId))
             return VaultErrors.Refuse(
-                VaultError.UnknownKeyVersion, $"A key was wrapped by '{rootKeyId}', which the settings do not name. Add it to the former keys.");
+                VaultError.RootKeyMissing, $"A key was wrapped by '{rootKeyId}', which the settings do not name. Add it to the former keys.");
         return wrapped.Length is > 0 and <= MaxCiphertext
             ? null
             : VaultErrors.Refuse(VaultError.NotARecord, "A wrapped key is not in the form of AWS KMS.");
@@ -179,7 +179,7 @@ public sealed class AwsKmsKeyStore : IKeyStore, IDisposable
     {
         "InvalidCiphertextException" or "IncorrectKeyException" =>
             VaultErrors.Refuse(VaultError.Refused, "A wrapped key does not belong where it was found, or was edited."),
-        "NotFoundException" => VaultErrors.Refuse(VaultError.UnknownKeyVersion, $"{rest.Place} does not have the key of the settings."),
+        "NotFoundException" => VaultErrors.Refuse(VaultError.RootKeyMissing, $"{rest.Place} does not have the key of the settings."),
         "DisabledException" or "KMSInvalidStateException" => rest.Unavailable("says that the key is disabled or to be deleted. Enable it, or cancel its deletion"),
         _ => rest.Unavailable($"refused the request ({answer.Status}). Check the credentials and that they may Encrypt, Decrypt, ReEncrypt* and DescribeKey"),
     };

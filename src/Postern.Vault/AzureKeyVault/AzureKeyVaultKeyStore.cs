@@ -69,7 +69,7 @@ public sealed class AzureKeyVaultKeyStore : IKeyStore, IDisposable
         KeyWrapContext context, string rootKeyId, ReadOnlyMemory<byte> wrapped, CancellationToken cancellation)
     {
         if (!Owns(rootKeyId))
-            return VaultErrors.Refuse(VaultError.UnknownKeyVersion, $"A key was wrapped by '{rootKeyId}', and the settings name {options.Key}.");
+            return VaultErrors.Refuse(VaultError.RootKeyMissing, $"A key was wrapped by '{rootKeyId}', and the settings name {options.Key}.");
         if (!AzureWrappedKey.TryParse(wrapped.Span, out var stored))
             return VaultErrors.Refuse(VaultError.NotARecord, "A wrapped key is not in the form of the Azure key store.");
 
@@ -217,7 +217,7 @@ public sealed class AzureKeyVaultKeyStore : IKeyStore, IDisposable
     private Refusal Refused(RestAnswer answer, string key) => answer.Status switch
     {
         400 => VaultErrors.Refuse(VaultError.Refused, "A wrapped key does not belong where it was found, or was edited."),
-        404 => VaultErrors.Refuse(VaultError.UnknownKeyVersion, $"{rest.Place} does not have {key} in this version. Restore it, or name the right vault."),
+        404 => VaultErrors.Refuse(VaultError.RootKeyMissing, $"{rest.Place} does not have {key} in this version. Restore it, or name the right vault."),
         _ => rest.Unavailable($"refused the request ({answer.Status}). Check that {key} is enabled and that Postern's identity may get it and use it"),
     };
 }

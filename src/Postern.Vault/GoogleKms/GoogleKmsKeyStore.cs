@@ -80,7 +80,7 @@ public sealed class GoogleKmsKeyStore : IKeyStore, IDisposable
     {
         // The version is for people: the ciphertext itself says which of the key's versions it needs.
         if (!Owns(rootKeyId))
-            return VaultErrors.Refuse(VaultError.UnknownKeyVersion, $"A key was wrapped by '{rootKeyId}', and the settings name {options.Key}.");
+            return VaultErrors.Refuse(VaultError.RootKeyMissing, $"A key was wrapped by '{rootKeyId}', and the settings name {options.Key}.");
         if (wrapped.Length is 0 or > MaxCiphertext)
             return VaultErrors.Refuse(VaultError.NotARecord, "A wrapped key is not in the form of Google Cloud KMS.");
         using var body = Body("ciphertext", wrapped, context);
@@ -175,7 +175,7 @@ public sealed class GoogleKmsKeyStore : IKeyStore, IDisposable
     {
         (400, "FAILED_PRECONDITION") => rest.Unavailable("says that the key's version is disabled or destroyed. Enable or restore it"),
         (400, _) => VaultErrors.Refuse(VaultError.Refused, "A wrapped key does not belong where it was found, or was edited."),
-        (404, _) => VaultErrors.Refuse(VaultError.UnknownKeyVersion, $"{rest.Place} does not have {options.Key}. Name the right key, or restore it."),
+        (404, _) => VaultErrors.Refuse(VaultError.RootKeyMissing, $"{rest.Place} does not have {options.Key}. Name the right key, or restore it."),
         _ => rest.Unavailable($"refused the request ({answer.Status}). Check that Postern's service account may use {options.Key} (roles cryptoKeyEncrypterDecrypter and viewer)"),
     };
 }

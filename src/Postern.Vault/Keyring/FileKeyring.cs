@@ -220,7 +220,7 @@ public sealed class FileKeyring : IKeyStore, IRootKeyring, IDisposable
             Replace(Read(file, document.Deployment));
         if (document.Find(root) is not { } key)
             return VaultErrors.Refuse(
-                VaultError.UnknownKeyVersion, $"Root key {root:D} is not in the keyring. Restore the keyring's backup that has it.");
+                VaultError.RootKeyMissing, $"Root key {root:D} is not in the keyring. Restore the keyring's backup that has it.");
 
         using var associatedData = AssociatedData.OfKeyWrap(VaultSuite.HkdfSha512Aes256GcmCommit, root, context);
         var opened = RecordCipher.TryOpen(key.Reveal(), VaultSuite.HkdfSha512Aes256GcmCommit, associatedData.Bytes, wrapped);

@@ -8,7 +8,7 @@ namespace Postern.Vault;
 /// </summary>
 /// <remarks>
 /// Expected failures are refusals made by <see cref="VaultErrors.Refuse"/>: <see cref="VaultError.KeyStoreUnavailable"/> when it
-/// does not answer, <see cref="VaultError.UnknownKeyVersion"/> when the root key is not there, <see cref="VaultError.Refused"/>
+/// does not answer, <see cref="VaultError.RootKeyMissing"/> when the root key is not there, <see cref="VaultError.Refused"/>
 /// when the wrapped key does not belong to the context. An implementation over a service that binds no context of its own
 /// (RSA wrapping) must bind it locally before it wraps. The address of the service comes from configuration, never from what
 /// is unwrapped.

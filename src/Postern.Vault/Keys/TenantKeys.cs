@@ -206,7 +206,7 @@ internal sealed class TenantKeys(
     /// grant ends because a node was not restarted before a move, or <c>Former</c> was removed too early.
     /// </summary>
     private Refusal? OfAnotherStore(WrappedKey key) => keyStore.Owns(key.RootKeyId) ? null : VaultErrors.Refuse(
-        VaultError.KeyStoreUnavailable,
+        VaultError.RootKeyMissing,
         $"The key of tenant {key.Tenant} was wrapped by '{key.RootKeyId}', which is no root key of {keyStore.Description}. Name the key store that made it as the former one, and restart the node.");
 
     /// <summary>A key that came into the cache since the caller looked. The flight hands out the key, not the lease.</summary>

@@ -165,7 +165,7 @@ public sealed class TransitKeyStore : IKeyStore, IDisposable
             return VaultErrors.Refuse(VaultError.NotARecord, "A wrapped key is not in the form of Vault's transit engine.");
         if (!Owns(rootKeyId))
             return VaultErrors.Refuse(
-                VaultError.UnknownKeyVersion, $"A key was wrapped by '{rootKeyId}', and the settings name {options.Mount}/{options.Key}.");
+                VaultError.RootKeyMissing, $"A key was wrapped by '{rootKeyId}', and the settings name {options.Mount}/{options.Key}.");
         return rootKeyId == RootKeyId(version)
             ? Encoding.ASCII.GetString(wrapped)
             : VaultErrors.Refuse(VaultError.Refused, "A wrapped key does not name the root key that it is stored with.");
@@ -207,13 +207,13 @@ public sealed class TransitKeyStore : IKeyStore, IDisposable
             return Missing();
         return said.Contains("disallowed by policy", StringComparison.Ordinal)
             ? VaultErrors.Refuse(
-                VaultError.UnknownKeyVersion,
+                VaultError.RootKeyMissing,
                 $"{rest.Place} no longer opens this version of {options.Key}. Lower min_decryption_version, or restore the key.")
             : VaultErrors.Refuse(VaultError.Refused, "A wrapped key does not belong where it was found, or was edited.");
     }
 
     private Refusal Missing() => VaultErrors.Refuse(
-        VaultError.UnknownKeyVersion, $"{rest.Place} has no key {options.Mount}/{options.Key}. Make it with type=aes256-gcm96 derived=true.");
+        VaultError.RootKeyMissing, $"{rest.Place} has no key {options.Mount}/{options.Key}. Make it with type=aes256-gcm96 derived=true.");
 
     private Refusal Denied(RestAnswer answer) => rest.Unavailable(
         $"refused the request ({answer.Status}). Check the token and its policy: update on encrypt, decrypt and rewrap, read on keys, of {options.Mount}/{options.Key}");

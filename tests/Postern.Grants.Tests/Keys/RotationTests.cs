@@ -264,6 +264,32 @@ public sealed class RotationTests
              rig.One.Events.Of(EventKind.TenantKeyRewrapped).Count, rig.One.Events.Of(EventKind.RootKeyRetired).Count));
     }
 
+    [Fact]
+    public async Task RootKey_ThatIsGone_EndsNoGrantAndNoSessionAndServesAgainWhenItIsPutBack()
+    {
+        await using var rig = await Rig.StartAsync();
+        var (id, _) = await rig.GrantAsync(Rig.Lake);
+        var session = await rig.One.Desk.Sessions.OpenPortalAsync(Rig.Ana, null, Rig.Cancellation);
+        // A host that was set up anew with the database's backup and not the keyring's: it makes a keyring of its own.
+        Directory.Move(rig.Keys, rig.Keys + ".kept");
+        var bare = rig.AddNode("bare");
+
+        var connection = (await bare.Desk.Definitions.ConnectionAsync(Rig.Acme, Rig.Lake, Rig.Cancellation)).Refused(RefusalKind.Unavailable);
+        var lease = (await bare.Get<Renewer>().EnsureAsync(Rig.Acme, id, RenewalNeed.ToUse, Rig.Cancellation)).Refused(RefusalKind.Unavailable);
+        var signedIn = await Assert.ThrowsAsync<VaultException>(
+            async () => await bare.Desk.Sessions.FindAsync(Rig.Acme, session.Cookie.Reveal(), SessionKind.Portal, Rig.Cancellation));
+
+        Assert.All([connection, lease, signedIn.Refusal], why => Assert.Equal("vault-root-key-missing", why.Code));
+        Assert.Equal((GrantState.Active, 1), ((await rig.RowAsync(id)).State, (await rig.RowAsync(id)).Generation));
+        Assert.Empty(rig.EventsOf(EventKind.RowTampered));
+
+        Directory.Delete(rig.Keys, recursive: true);
+        Directory.Move(rig.Keys + ".kept", rig.Keys);
+        var whole = rig.AddNode("whole");
+        Assert.Equal(id, (await whole.LeaseAsync(Rig.Lake)).Value().Grant);
+        Assert.NotNull(await whole.Desk.Sessions.FindAsync(Rig.Acme, session.Cookie.Reveal(), SessionKind.Portal, Rig.Cancellation));
+    }
+
     [Theory]
     [InlineData("added")]
     [InlineData("promoted")]

@@ -57,7 +57,7 @@ public sealed class RemoteKeyStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Transit_VersionBelowTheMinimum_IsAnUnknownKeyWithItsRemedy()
+    public async Task Transit_VersionBelowTheMinimum_IsAMissingKeyWithItsRemedy()
     {
         await using var fixture = (TransitFixture)await TransitFixture.StartAsync();
         var store = fixture.Open();
@@ -65,7 +65,7 @@ public sealed class RemoteKeyStoreTests : IDisposable
         fixture.Fake.Rotate();
         fixture.Fake.MinDecryptionVersion = 2;
         var outcome = await store.UnwrapAsync(Context, old.RootKeyId, old.Wrapped, World.Cancellation);
-        Assert.Equal(VaultError.UnknownKeyVersion, outcome.Refusal?.AsVaultError());
+        Assert.Equal(VaultError.RootKeyMissing, outcome.Refusal?.AsVaultError());
         Assert.Contains("min_decryption_version", outcome.Refusal!.Detail, StringComparison.Ordinal);
     }
 
@@ -130,7 +130,7 @@ public sealed class RemoteKeyStoreTests : IDisposable
         Assert.True((await store.RewrapAsync(Context, old.RootKeyId, old.Wrapped, World.Cancellation)).TryGet(out var moved, out _));
         Assert.Equal(FakeAwsKms.Arn, moved.RootKeyId);
         Assert.Null(World.ErrorOf(await store.UnwrapAsync(Context, moved.RootKeyId, moved.Wrapped, World.Cancellation)));
-        Assert.Equal(VaultError.UnknownKeyVersion, World.ErrorOf(await before.UnwrapAsync(Context, moved.RootKeyId, moved.Wrapped, World.Cancellation)));
+        Assert.Equal(VaultError.RootKeyMissing, World.ErrorOf(await before.UnwrapAsync(Context, moved.RootKeyId, moved.Wrapped, World.Cancellation)));
     }
 
     [Fact]

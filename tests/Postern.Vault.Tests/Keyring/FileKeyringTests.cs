@@ -91,7 +91,7 @@ public sealed class FileKeyringTests : IDisposable
         System.IO.File.Delete(File);
         using var another = Create();
         var outcome = await another.UnwrapAsync(Context, wrapping.RootKeyId, wrapping.Wrapped, World.Cancellation);
-        Assert.Equal(VaultError.UnknownKeyVersion, outcome.Refusal?.AsVaultError());
+        Assert.Equal(VaultError.RootKeyMissing, outcome.Refusal?.AsVaultError());
         Assert.Contains(wrapping.RootKeyId, outcome.Refusal!.Detail, StringComparison.Ordinal);
         Assert.Contains("Restore", outcome.Refusal.Detail, StringComparison.Ordinal);
     }

@@ -114,7 +114,7 @@ public sealed class KeyStoreOutageTests : IDisposable
 
         // Not "edited", which would end what people granted: this node was not restarted before the move.
         foreach (var moved in tenants.Take(4))
-            Assert.Equal(VaultError.KeyStoreUnavailable, await OpenAsync(node, moved));
+            Assert.Equal(VaultError.RootKeyMissing, await OpenAsync(node, moved));
         Assert.Null(await OpenAsync(node, tenants[4]));
         var refusal = (await node.RewrapAsync((await world.WrappedKeys.ReadAsync(tenants[0].Tenant, World.Cancellation))[0], World.Cancellation)).Refusal!;
         Assert.Contains("as the former one", refusal.Detail, StringComparison.Ordinal);
