@@ -3,7 +3,7 @@ using Postern.Model;
 
 namespace Postern.Vault;
 
-/// <summary>What the vault logs; ids 2000 to 2099. Names and ids only.</summary>
+/// <summary>What the vault logs; ids 2000 to 2099. Names, ids, and where the key store is; nothing secret.</summary>
 internal static partial class VaultLog
 {
     [LoggerMessage(2000, LogLevel.Information, "Tenant {Tenant} has its first key, version {Version}, wrapped by root key {RootKey}.")]

@@ -70,8 +70,8 @@ internal static class ConnectEndpoints
         Cookies.EndBinding(context, name, completed.Refusal);
         if (completed.TryGet(out var result, out var refused))
             return shell.ConnectReady(context, result);
-        // Nothing was used up yet: the window stays open, and the same address may be loaded again.
-        return refused.Kind == RefusalKind.Unavailable ? shell.Failed(context, refused) : shell.ConnectFailed(context, refused);
+        // Where nothing was used up, the window stays open, and the same address may be loaded again.
+        return ConnectDesk.MayComeAgain(refused) ? shell.Failed(context, refused) : shell.ConnectFailed(context, refused);
     }
 
     private static async Task<IResult> ConfirmAsync(Guid id, ConfirmConnect body, HttpContext context, SessionGate gate, ConnectFlow flow)

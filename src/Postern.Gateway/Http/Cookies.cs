@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Postern.Grants.Connects;
 using Postern.Model;
 
 namespace Postern.Gateway.Http;
@@ -28,7 +29,7 @@ internal static class Cookies
     /// </summary>
     public static void EndBinding(HttpContext context, string name, Refusal? refused)
     {
-        if (refused?.Kind != RefusalKind.Unavailable)
+        if (refused is null || !ConnectDesk.MayComeAgain(refused))
             context.Response.Headers.Append("Set-Cookie", $"{BindingPrefix}{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
     }
 }

@@ -44,7 +44,7 @@ internal sealed partial class FailureGate(RequestDelegate next, Shell shell, ILo
     {
         switch (failure)
         {
-            case RefusedException { Refusal: var refusal }:
+            case RefusedException { Refusal: { Kind: RefusalKind.Unavailable } refusal }:
                 LogRefused(log, refusal.Code, refusal.Detail);
                 // Its words are the operator's: they name the key store and its address.
                 return Say(refusal with { Detail = KeysLost });

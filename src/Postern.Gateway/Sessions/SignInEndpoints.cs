@@ -40,14 +40,14 @@ internal static class SignInEndpoints
         var tenant = TenantGate.Of(context);
         if (!CallbackParameters.Parse(context.Request.QueryString.Value ?? "").TryGet(out var parameters, out var malformed))
             return shell.Failed(context, malformed);
+        // A new session at each sign-in; the one that the browser brought ends. Looked for first, because whoever cannot be told now comes again.
+        var before = (await gate.RequireAsync(context)).TryGet(out var session, out _) && session.Kind == SessionKind.Portal ? session : null;
         var name = ConnectDesk.BindingName(parameters);
         var completed = await desk.SignIns.CompleteAsync(tenant, parameters, Cookies.Binding(context, name), TenantGate.Origin(context) + CallbackPath, context.RequestAborted);
         Cookies.EndBinding(context, name, completed.Refusal);
         if (!completed.TryGet(out var signedIn, out var refused))
             return shell.Failed(context, refused);
 
-        // A new session at each sign-in; the one that the browser brought ends.
-        var before = (await gate.RequireAsync(context)).TryGet(out var session, out _) && session.Kind == SessionKind.Portal ? session : null;
         SessionGate.Set(context, await desk.Sessions.OpenPortalAsync(signedIn.Subject, before, context.RequestAborted));
         context.Response.Headers.CacheControl = "no-store";
         return Results.LocalRedirect(signedIn.ReturnTo);

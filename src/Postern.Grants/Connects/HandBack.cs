@@ -12,13 +12,15 @@ namespace Postern.Grants.Connects;
 /// </summary>
 internal sealed partial class HandBack(PosternStore store, OAuthClient oauth, IssuerGates gates, ILogger<HandBack> log)
 {
+    private const string Revoked = "revoked";
+
     /// <summary>Tells the server, once, and writes down what it said, where that can be written.</summary>
     /// <param name="refused">What the log says of the connect.</param>
     /// <param name="cause">Why the tokens were not taken.</param>
     public async Task TellAsync(FreshTokens fresh, AuditEvent refused, Exception cause)
     {
         var answer = await AskAsync(fresh);
-        NotKept(log, fresh.Grant, fresh.Connection.Id, answer, cause.GetType().Name);
+        NotKept(log, answer == Revoked ? LogLevel.Warning : LogLevel.Error, fresh.Grant, fresh.Connection.Id, answer, cause);
         try
         {
             await store.RecordAsync(refused.With("provider", answer), CancellationToken.None);
@@ -50,7 +52,7 @@ internal sealed partial class HandBack(PosternStore store, OAuthClient oauth, Is
                 passage.Heard(answer);
                 said.Add(answer switch
                 {
-                    RevocationAnswer.Revoked => "revoked",
+                    RevocationAnswer.Revoked => Revoked,
                     RevocationAnswer.NotSupported => "cannot-revoke",
                     RevocationAnswer.Rejected rejected => rejected.Error,
                     RevocationAnswer.Unavailable unavailable => unavailable.Kind.ToString(),
@@ -65,6 +67,6 @@ internal sealed partial class HandBack(PosternStore store, OAuthClient oauth, Is
         }
     }
 
-    [LoggerMessage(4202, LogLevel.Warning, "The tokens of grant {Grant} on {Connection} could not be stored ({Cause}) and were given back to their authorization server: {Answer}.")]
-    private static partial void NotKept(ILogger log, GrantId grant, ConnectionId connection, string answer, string cause);
+    [LoggerMessage(EventId = 4202, Message = "The tokens of grant {Grant} on {Connection} could not be stored. Their authorization server was to revoke them: {Answer}.")]
+    private static partial void NotKept(ILogger log, LogLevel level, GrantId grant, ConnectionId connection, string answer, Exception cause);
 }

@@ -15,6 +15,7 @@ namespace Postern.Grants.Definitions;
 /// </summary>
 public sealed partial class DefinitionBook(PosternStore store, TokenVault vault, TimeProvider time, ILogger<DefinitionBook> log) : IChangeListener, IDisposable
 {
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
     private readonly SemaphoreSlim rebuilding = new(1, 1);
     // Rows already reported as edited, so that one edit is one event and not one for each look.
     private readonly ConcurrentDictionary<(TenantId, DefinitionKind, string, long), bool> reported = new();
@@ -26,7 +27,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     // Counts what makes a snapshot old; one is in force while nothing was counted since its building began.
     private long heard;
     private long missed;
-    private long lookAgain;
+    private long looked;
 
     /// <summary>The tenant of a host name, or null.</summary>
     public async ValueTask<Tenant?> TenantOfHostAsync(string host, CancellationToken cancellation) =>
@@ -224,8 +225,12 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
 
     private async ValueTask<DefinitionSnapshot> CurrentAsync(CancellationToken cancellation)
     {
-        if (snapshot is { } ready && (ready.AsOf == Interlocked.Read(ref heard) || IsWaitingForTheKeyStore))
+        if (snapshot is { } ready && ready.AsOf == Interlocked.Read(ref heard))
+        {
+            if (ready.IsIncomplete)
+                LookAgain();
             return ready;
+        }
         await rebuilding.WaitAsync(cancellation);
         try
         {
@@ -239,8 +244,40 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         }
     }
 
+    /// <summary>Judges anew what could not be judged for want of a key, at most once a second; meanwhile everybody goes on with what there is.</summary>
+    private void LookAgain()
+    {
+        if (time.GetElapsedTime(Volatile.Read(ref looked)) >= LookAgainAfter && rebuilding.Wait(0))
+            _ = LookAgainAsync();
+    }
+
+    private async Task LookAgainAsync()
+    {
+        try
+        {
+            snapshot = await BuildAsync(Interlocked.Read(ref heard), CancellationToken.None);
+        }
+        catch (Exception broken)
+        {
+            NotLookedAgain(log, broken);
+        }
+        finally
+        {
+            Volatile.Write(ref looked, time.GetTimestamp());
+            try
+            {
+                rebuilding.Release();
+            }
+            catch (ObjectDisposedException)
+            {
+                // The node ended meanwhile.
+            }
+        }
+    }
+
     private async Task<DefinitionSnapshot> BuildAsync(long asOf, CancellationToken cancellation)
     {
+        var incomplete = false;
         var rows = new List<DefinitionRow>();
         foreach (var kind in Enum.GetValues<DefinitionKind>())
             rows.AddRange(await store.Definitions.CurrentOfAllAsync(kind, cancellation));
@@ -277,11 +314,11 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
                     believed[key] = was with { Stamp = -1 };
                 else
                     refused[key] = KeysUnavailable.Of(unavailable.Refusal);
-                Volatile.Write(ref lookAgain, time.GetTimestamp());
-                Interlocked.Increment(ref heard);
+                incomplete = true;
             }
         }
-        return DefinitionSnapshot.Of((before?.Version ?? 0) + 1, asOf, believed, refused);
+        Volatile.Write(ref looked, time.GetTimestamp());
+        return DefinitionSnapshot.Of((before?.Version ?? 0) + 1, asOf, incomplete, believed, refused);
     }
 
     private async Task<object?> ReadAsync(DefinitionRow row, CancellationToken cancellation)
@@ -302,8 +339,6 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
                 return null;
         }
     }
-
-    private bool IsWaitingForTheKeyStore => Volatile.Read(ref lookAgain) is var since and not 0 && time.GetElapsedTime(since) < TimeSpan.FromSeconds(1);
 
     private long StampOf(TenantId tenant) => keyChanges.GetValueOrDefault(tenant) + Interlocked.Read(ref missed);
 
@@ -385,4 +420,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
 
     [LoggerMessage(4502, LogLevel.Warning, "Tenant {Tenant} was shredded and is passed over. Take it out of the configuration; a tenant of another name may begin anew.")]
     private static partial void PassedOver(ILogger log, TenantId tenant);
+
+    [LoggerMessage(4503, LogLevel.Warning, "Definitions that could not be judged could not be looked at again; they are in a second.")]
+    private static partial void NotLookedAgain(ILogger log, Exception broken);
 }

@@ -18,9 +18,11 @@ internal sealed record BelievedDefinition(DefinitionRow Row, object? Definition,
 /// <summary>All definitions in force that were believed, at one moment, and why others were not.</summary>
 /// <param name="Version">Grows with each snapshot.</param>
 /// <param name="AsOf">How many changes had been heard of when its building began.</param>
+/// <param name="IsIncomplete">True when something could not be judged, because its tenant's key was not to be had.</param>
 internal sealed record DefinitionSnapshot(
     long Version,
     long AsOf,
+    bool IsIncomplete,
     FrozenDictionary<(TenantId, DefinitionKind, string), BelievedDefinition> Believed,
     FrozenDictionary<TenantId, Tenant> Tenants,
     FrozenDictionary<string, Tenant> Hosts,
@@ -37,13 +39,14 @@ internal sealed record DefinitionSnapshot(
     };
 
     public static DefinitionSnapshot Of(
-        long version, long asOf, IReadOnlyDictionary<(TenantId, DefinitionKind, string), BelievedDefinition> believed,
+        long version, long asOf, bool isIncomplete, IReadOnlyDictionary<(TenantId, DefinitionKind, string), BelievedDefinition> believed,
         IReadOnlyDictionary<(TenantId, DefinitionKind, string), Refusal> refused)
     {
         var tenants = believed.Values.Select(one => one.Definition).OfType<Tenant>().ToFrozenDictionary(tenant => tenant.Id);
         return new(
             version,
             asOf,
+            isIncomplete,
             believed.ToFrozenDictionary(),
             tenants,
             HostsOf(tenants.Values),

@@ -80,7 +80,7 @@ public sealed class KeyRotation
         foreach (var tenant in tenants)
         {
             // 1
-            var sweep = await ActivateAsync(tenant, evenUnfinished, actor, cancellation);
+            var sweep = await ActivateAsync(tenant, evenUnfinished, oneOfMany: tenants.Count > 1, actor, cancellation);
             sweeps.Add(sweep);
             // 2
             await SweepAsync(sweep, pace, progress, cancellation);
@@ -100,15 +100,15 @@ public sealed class KeyRotation
         return reports;
     }
 
-    /// <summary>The version that seals: a new one, unless an earlier rotation is not finished.</summary>
-    private async Task<Sweep> ActivateAsync(TenantId tenant, bool evenUnfinished, string actor, CancellationToken cancellation)
+    /// <summary>The version that seals: a new one, unless an earlier rotation is not finished. Who asks for one tenant alone means that one.</summary>
+    private async Task<Sweep> ActivateAsync(TenantId tenant, bool evenUnfinished, bool oneOfMany, string actor, CancellationToken cancellation)
     {
         while (true)
         {
             var keys = await store.Keys.OfAsync(tenant, cancellation);
             if (keys.FirstOrDefault(key => key.Active) is not { } active)
                 return new(tenant, null);
-            if (!evenUnfinished && (keys.Count > 1 || active.Rotating))
+            if (!evenUnfinished && (keys.Count > 1 || active.Rotating && oneOfMany))
                 return new(tenant, active.Version) { IsOver = keys.Count == 1 };
             if (!(await vault.NewKeyVersionAsync(tenant, cancellation)).TryGet(out var next, out var why))
                 throw new VaultException(why);

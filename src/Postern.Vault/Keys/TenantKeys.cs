@@ -182,11 +182,6 @@ internal sealed class TenantKeys(
             var row = known ?? (await wrappedKeys.ReadAsync(tenant, deadline)).FirstOrDefault(key => key.Version == version);
             if (row is null or { IsDestroyed: true })
                 return VaultErrors.Refuse(VaultError.UnknownKeyVersion);
-            if (OfAnotherStore(row) is { } elsewhere)
-            {
-                VaultLog.UnwrapRefused(log, tenant, version, row.RootKeyId, elsewhere.Code, elsewhere.Detail);
-                return elsewhere;
-            }
             var unwrapped = await AskKeyStoreAsync(
                 (tenant, version), token => UnwrapAsync(tenant, version, row, token), deadline);
             if (!unwrapped.TryGet(out var secret, out var why))
@@ -237,7 +232,9 @@ internal sealed class TenantKeys(
 
     private async ValueTask<Outcome<SecretBytes>> UnwrapAsync(TenantId tenant, Guid version, WrappedKey row, CancellationToken cancellation)
     {
-        var unwrapped = await keyStore.UnwrapAsync(Context(tenant, version), row.RootKeyId, row.Wrapped, cancellation);
+        var unwrapped = OfAnotherStore(row) is { } elsewhere
+            ? elsewhere
+            : await keyStore.UnwrapAsync(Context(tenant, version), row.RootKeyId, row.Wrapped, cancellation);
         if (!unwrapped.TryGet(out var secret, out var why))
         {
             VaultLog.UnwrapRefused(log, tenant, version, row.RootKeyId, why.Code, why.Detail);

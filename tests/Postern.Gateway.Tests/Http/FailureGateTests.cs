@@ -35,6 +35,16 @@ public sealed class FailureGateTests
     }
 
     [Fact]
+    public async Task Failure_OfAKeyThatWasEdited_IsAFaultAndPromisesNothing()
+    {
+        var (context, body) = await MeetAsync(new Refused(new(RefusalKind.Untrusted, "A wrapped key does not belong where it was found.") { Code = "vault-refused" }));
+
+        Assert.Equal((500, ""), (context.Response.StatusCode, context.Response.Headers.RetryAfter.ToString()));
+        Assert.DoesNotContain("wrapped", body, StringComparison.Ordinal);
+        Assert.DoesNotContain("Nothing is lost", body, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Failure_ThatNobodyForesaw_IsAProblemWithATraceIdAndNothingElse()
     {
         var (context, body) = await MeetAsync(new InvalidOperationException(Inner));

@@ -178,6 +178,34 @@ public sealed class KeyStoreSilentTests : IDisposable
         AssertNothingTold(rig);
     }
 
+    [Fact]
+    public async Task Definitions_WhileTheyAreLookedAtAgain_HoldUpNobody()
+    {
+        await using var rig = await StartAsync();
+        var definitions = rig.One.Desk.Definitions;
+        Assert.NotNull(await definitions.TenantOfHostAsync("acme.test", Rig.Cancellation));
+        Silence(rig);
+        // The node heard nothing for a while, so that everything is judged anew; what was believed stays.
+        definitions.OnMissed();
+        Assert.NotNull(await definitions.TenantOfHostAsync("acme.test", Rig.Cancellation));
+
+        var slow = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        keyStore.Held = slow.Task;
+        rig.Clock.Advance(TimeSpan.FromSeconds(5));
+        for (var i = 0; i < 50; i++)
+            Assert.NotNull(await definitions.TenantOfHostAsync("acme.test", Rig.Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(30), Rig.Cancellation));
+
+        // And when the key is there, it is over.
+        keyStore.Silent = false;
+        slow.SetResult();
+        await rig.UntilAsync(async () => (await definitions.TenantOfHostAsync("acme.test", Rig.Cancellation), definitions.Version) is (not null, >= 3), TimeSpan.FromMilliseconds(100));
+        var version = definitions.Version;
+        rig.Clock.Advance(TimeSpan.FromSeconds(5));
+        Assert.NotNull(await definitions.TenantOfHostAsync("acme.test", Rig.Cancellation));
+        Assert.Equal(version, definitions.Version);
+        AssertNothingTold(rig);
+    }
+
     private Task<Rig> StartAsync() => Rig.StartAsync(keyStore: keyStore);
 
     /// <summary>The key store says nothing from now on, and no key is in memory.</summary>

@@ -183,6 +183,35 @@ public sealed class RotationTests
             rig.PumpSecondsAsync(rig.One.Get<KeyRotation>().RunAsync(tenants, false, "operator:test", Fast, new Told(_ => { }), cancellation));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Rotate_OrderedAnewAfterOneThatWasCutShort_IsNotTakenForIt(bool ofOneAlone)
+    {
+        await using var rig = await Rig.StartAsync();
+        var other = TenantId.Parse("globex");
+        await rig.One.Desk.Definitions.SeedAsync(rig.Seed(other), "test", Rig.Cancellation);
+        using var dies = new CancellationTokenSource();
+        rig.One.Events.Then = told =>
+        {
+            if (told.Kind == EventKind.TenantKeyRetired)
+                dies.Cancel();
+        };
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RunAsync([Rig.Acme, other], dies.Token));
+        rig.One.Events.Then = static _ => { };
+        var finished = Assert.Single(await rig.One.Store.Keys.OfAsync(Rig.Acme, Rig.Cancellation));
+        Assert.True(finished.Rotating);
+
+        // Of one tenant alone, or of all much later.
+        rig.Clock.Advance(ofOneAlone ? TimeSpan.Zero : TimeSpan.FromDays(1));
+        await RunAsync(ofOneAlone ? [Rig.Acme] : [Rig.Acme, other], Rig.Cancellation);
+
+        Assert.NotEqual(finished.Version, Assert.Single(await rig.One.Store.Keys.OfAsync(Rig.Acme, Rig.Cancellation)).Version);
+
+        Task<IReadOnlyList<RotationReport>> RunAsync(IReadOnlyList<TenantId> tenants, CancellationToken cancellation) =>
+            rig.PumpSecondsAsync(rig.One.Get<KeyRotation>().RunAsync(tenants, false, "operator:test", Fast, new Told(_ => { }), cancellation));
+    }
+
     [Fact]
     public async Task Rotate_OfAllStoppedBeforeTheLastTenant_RotatesThatOneToo()
     {

@@ -91,9 +91,16 @@ public sealed class QueryRunTests
                 cache.Keep(old, cache.Mark);
         });
 
-        var started = await rig.One.Desk.StartAsync(lease, session, new byte[32], Rig.Cancellation);
-        await over.CancelAsync();
-        await others;
+        Outcome<QueryRun> started;
+        try
+        {
+            started = await rig.One.Desk.StartAsync(lease, session, new byte[32], Rig.Cancellation);
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await others;
+        }
 
         await using var run = started.Value();
         Assert.Equal(2, Assert.Single(rig.One.Events.Of(EventKind.QueryStarted)).Generation);

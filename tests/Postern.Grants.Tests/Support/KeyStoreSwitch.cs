@@ -21,6 +21,9 @@ internal sealed class KeyStoreSwitch : IKeyStore, IDisposable
     /// <summary>Whether it is silent now.</summary>
     public bool Silent { get; set; }
 
+    /// <summary>What whoever asks for a key waits for.</summary>
+    public Task Held { get; set; } = Task.CompletedTask;
+
     /// <summary>How often it was asked for a key.</summary>
     public int Unwraps { get; private set; }
 
@@ -33,10 +36,11 @@ internal sealed class KeyStoreSwitch : IKeyStore, IDisposable
     public ValueTask<Outcome<RootWrapping>> WrapAsync(KeyWrapContext context, SecretBytes key, CancellationToken cancellation) =>
         Silent ? new(Unavailable) : keyring.WrapAsync(context, key, cancellation);
 
-    public ValueTask<Outcome<SecretBytes>> UnwrapAsync(KeyWrapContext context, string rootKeyId, ReadOnlyMemory<byte> wrapped, CancellationToken cancellation)
+    public async ValueTask<Outcome<SecretBytes>> UnwrapAsync(KeyWrapContext context, string rootKeyId, ReadOnlyMemory<byte> wrapped, CancellationToken cancellation)
     {
         Unwraps++;
-        return Silent ? new(Unavailable) : keyring.UnwrapAsync(context, rootKeyId, wrapped, cancellation);
+        await Held;
+        return Silent ? Unavailable : await keyring.UnwrapAsync(context, rootKeyId, wrapped, cancellation);
     }
 
     public void Dispose()
