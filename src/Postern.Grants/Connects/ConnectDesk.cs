@@ -18,7 +18,6 @@ namespace Postern.Grants.Connects;
 public sealed class ConnectDesk
 {
     private const int BindingNameLength = 12;
-    private const string NotKept = "not-kept";
     private readonly PosternStore store;
     private readonly TokenVault vault;
     private readonly RowMacs macs;
@@ -136,7 +135,7 @@ public sealed class ConnectDesk
     public static string OwnRedirectUri(string shared, ConnectionId connection) => $"{shared}/{connection}";
 
     /// <summary>True when a callback that was refused used nothing up, so that the same address may be loaded again.</summary>
-    public static bool MayComeAgain(Refusal refused) => refused is { Kind: RefusalKind.Unavailable, Code: not NotKept };
+    public static bool MayComeAgain(Refusal refused) => refused is { Kind: RefusalKind.Unavailable, Code: not HandBack.NotKept };
 
     /// <summary>The name of the binding cookie of a callback's <c>state</c>.</summary>
     public static string BindingName(CallbackParameters callback) => BindingName(callback.StateDigest);
@@ -231,11 +230,10 @@ public sealed class ConnectDesk
         }
         catch (Exception failure)
         {
-            await handBack.TellAsync(fresh, Refused(fresh, EventKind.ConnectRefused, NotKept, principal), failure);
+            await handBack.TellAsync(fresh, Refused(fresh, EventKind.ConnectRefused, HandBack.NotKept, principal), failure);
             if (failure is not (DbException or RefusedException))
                 throw;
-            return new Refusal(RefusalKind.Unavailable, $"Your connection to {fresh.Connection.DisplayName} could not be stored just now. Nothing of it was kept; connect again shortly.")
-            { Code = NotKept, Connection = fresh.Connection.Id, RetryAfter = TimeSpan.FromSeconds(5) };
+            return HandBack.Refuse(fresh.Connection);
         }
     }
 

@@ -12,6 +12,9 @@ namespace Postern.Grants.Connects;
 /// </summary>
 internal sealed partial class HandBack(PosternStore store, OAuthClient oauth, IssuerGates gates, ILogger<HandBack> log)
 {
+    /// <summary>The code of a connect whose tokens were not kept.</summary>
+    public const string NotKept = "not-kept";
+
     private const string Revoked = "revoked";
 
     /// <summary>Tells the server, once, and writes down what it said, where that can be written.</summary>
@@ -20,7 +23,7 @@ internal sealed partial class HandBack(PosternStore store, OAuthClient oauth, Is
     public async Task TellAsync(FreshTokens fresh, AuditEvent refused, Exception cause)
     {
         var answer = await AskAsync(fresh);
-        NotKept(log, answer == Revoked ? LogLevel.Warning : LogLevel.Error, fresh.Grant, fresh.Connection.Id, answer, cause);
+        Lost(log, answer == Revoked ? LogLevel.Warning : LogLevel.Error, fresh.Grant, fresh.Connection.Id, answer, cause);
         try
         {
             await store.RecordAsync(refused.With("provider", answer), CancellationToken.None);
@@ -30,6 +33,11 @@ internal sealed partial class HandBack(PosternStore store, OAuthClient oauth, Is
             // The database is what failed, and the line above says so.
         }
     }
+
+    /// <summary>What the person is told.</summary>
+    public static Refusal Refuse(Connection connection) => new(
+        RefusalKind.Unavailable, $"Your connection to {connection.DisplayName} could not be stored just now. Nothing of it was kept; connect again shortly.")
+    { Code = NotKept, Connection = connection.Id, RetryAfter = TimeSpan.FromSeconds(5) };
 
     /// <summary>What the server says of the refresh token, and of the access token where there is no other.</summary>
     private async Task<string> AskAsync(FreshTokens fresh)
@@ -68,5 +76,5 @@ internal sealed partial class HandBack(PosternStore store, OAuthClient oauth, Is
     }
 
     [LoggerMessage(EventId = 4202, Message = "The tokens of grant {Grant} on {Connection} could not be stored. Their authorization server was to revoke them: {Answer}.")]
-    private static partial void NotKept(ILogger log, LogLevel level, GrantId grant, ConnectionId connection, string answer, Exception cause);
+    private static partial void Lost(ILogger log, LogLevel level, GrantId grant, ConnectionId connection, string answer, Exception cause);
 }

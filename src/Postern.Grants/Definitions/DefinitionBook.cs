@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Postern.Model;
@@ -17,10 +16,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
     private readonly SemaphoreSlim rebuilding = new(1, 1);
-    // Rows already reported as edited, so that one edit is one event and not one for each look.
-    private readonly ConcurrentDictionary<(TenantId, DefinitionKind, string, long), bool> reported = new();
-    // The highest revision of each that was believed here: an older one that comes back was put back by somebody else.
-    private readonly ConcurrentDictionary<(TenantId, DefinitionKind, string), long> highest = new();
+    private readonly DefinitionJudge judge = new(store, vault, log);
     // How often the keys of each tenant changed: what was judged under others is judged again.
     private readonly ConcurrentDictionary<TenantId, long> keyChanges = new();
     private volatile DefinitionSnapshot? snapshot;
@@ -71,11 +67,11 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         var tenant = seed.Tenant.Id;
         var changed = new List<string>();
         await PutAsync(tenant, DefinitionKind.Tenant, tenant.Value, seed.Tenant.SignIn.Client.ClientSecret,
-            sealedSecret => DefinitionJson.Write(seed.Tenant, sealedSecret), SignInContext(seed.Tenant), changed, actor, cancellation);
+            sealedSecret => DefinitionJson.Write(seed.Tenant, sealedSecret), DefinitionJudge.SignInContext(seed.Tenant), changed, actor, cancellation);
         foreach (var connection in seed.Connections)
         {
             await PutAsync(tenant, DefinitionKind.Connection, connection.Id.Value, connection.Authorization.ClientSecret,
-                sealedSecret => DefinitionJson.Write(connection, sealedSecret), SecretContext(connection), changed, actor, cancellation);
+                sealedSecret => DefinitionJson.Write(connection, sealedSecret), DefinitionJudge.SecretContext(connection), changed, actor, cancellation);
         }
         foreach (var key in seed.EmbedKeys)
             await PutAsync(tenant, DefinitionKind.EmbedKey, key.Id, null, _ => DefinitionJson.Write(key), null, changed, actor, cancellation);
@@ -160,7 +156,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         List<string> changed, string actor, CancellationToken cancellation)
     {
         var current = await store.Definitions.CurrentAsync(tenant, kind, name, cancellation);
-        if (current is not null && await BelieveAsync(current, cancellation) is { } believed)
+        if (current is not null && await judge.BelieveAsync(current, cancellation) is { } believed)
         {
             if (!believed.IsRetired && believed.MadeBy == actor && await SameAsync(believed, secret, write, context, cancellation))
                 return;
@@ -176,8 +172,8 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         var body = write(sealedSecret);
         var previous = current?.Revision ?? 0;
         // Above all that there ever were, not only above the one in force, which may be an old one that somebody put back.
-        var next = await HighestAsync(tenant, kind, name, cancellation) + 1;
-        var mac = await MacAsync(tenant, kind, name, next, body, actor, cancellation);
+        var next = await judge.HighestAsync(tenant, kind, name, cancellation) + 1;
+        var mac = await judge.MacAsync(tenant, kind, name, next, body, actor, cancellation);
         var result = await store.CommitAsync(
             DefinitionChanges.Put(tenant, kind, name, previous, next, body, mac, actor),
             new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
@@ -192,9 +188,9 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
     {
         var (tenant, kind, name) = (row.Tenant, row.Kind, row.Name);
         // An edited row goes as well, and is reported first: nobody reads it again afterwards.
-        await BelieveAsync(row, cancellation);
-        var next = await HighestAsync(tenant, kind, name, cancellation) + 1;
-        var mac = await MacAsync(tenant, kind, name, next, "", actor, cancellation);
+        await judge.BelieveAsync(row, cancellation);
+        var next = await judge.HighestAsync(tenant, kind, name, cancellation) + 1;
+        var mac = await judge.MacAsync(tenant, kind, name, next, "", actor, cancellation);
         var result = await store.CommitAsync(
             DefinitionChanges.Retire(row, next, mac, actor),
             new AuditEvent(EventKind.DefinitionChanged, tenant) { Actor = actor }
@@ -301,10 +297,10 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
             }
             try
             {
-                if (await BelieveAsync(row, newest.GetValueOrDefault(key), cancellation) is not { } fits)
+                if (await judge.BelieveAsync(row, newest.GetValueOrDefault(key), cancellation) is not { } fits)
                     refused[key] = DefinitionSnapshot.Edited;
                 else if (!fits.IsRetired)
-                    believed[key] = new(fits, await ReadAsync(fits, cancellation), stamp);
+                    believed[key] = new(fits, await judge.ReadAsync(fits, cancellation), stamp);
             }
             catch (VaultException unavailable) when (before is not null || unavailable.Refusal.AsVaultError() == VaultError.RootKeyMissing)
             {
@@ -321,102 +317,7 @@ public sealed partial class DefinitionBook(PosternStore store, TokenVault vault,
         return DefinitionSnapshot.Of((before?.Version ?? 0) + 1, asOf, incomplete, believed, refused);
     }
 
-    private async Task<object?> ReadAsync(DefinitionRow row, CancellationToken cancellation)
-    {
-        switch (row.Kind)
-        {
-            case DefinitionKind.Tenant:
-                var (tenant, tenantSecret) = DefinitionJson.Read<Tenant>(row.Body);
-                var client = tenant.SignIn.Client with { ClientSecret = await OpenAsync(SignInContext(tenant), tenantSecret, cancellation) };
-                return tenant with { SignIn = tenant.SignIn with { Client = client }, Revision = row.Revision };
-            case DefinitionKind.Connection:
-                var (connection, secret) = DefinitionJson.Read<Connection>(row.Body);
-                var authorization = connection.Authorization with { ClientSecret = await OpenAsync(SecretContext(connection), secret, cancellation) };
-                return connection with { Authorization = authorization, Revision = row.Revision };
-            case DefinitionKind.EmbedKey:
-                return DefinitionJson.Read<EmbedKey>(row.Body).Definition;
-            default:
-                return null;
-        }
-    }
-
     private long StampOf(TenantId tenant) => keyChanges.GetValueOrDefault(tenant) + Interlocked.Read(ref missed);
-
-    private async Task<SecretText?> OpenAsync(RecordContext context, byte[]? sealedSecret, CancellationToken cancellation)
-    {
-        if (sealedSecret is null)
-            return null;
-        var opened = await vault.OpenAsync(context, sealedSecret, cancellation);
-        if (!opened.TryGet(out var bytes, out var why))
-            throw new VaultException(why);
-        using (bytes)
-            return new SecretText(Encoding.UTF8.GetString(bytes.Reveal()));
-    }
-
-    /// <summary>The row, when its MAC fits and it is the newest there ever was; null, with an event, when somebody edited the database.</summary>
-    private async Task<DefinitionRow?> BelieveAsync(DefinitionRow row, CancellationToken cancellation) =>
-        await BelieveAsync(row, await store.Definitions.HighestAsync(row.Tenant, row.Kind, row.Name, cancellation), cancellation);
-
-    /// <param name="stored">The highest revision that there is.</param>
-    private async Task<DefinitionRow?> BelieveAsync(DefinitionRow row, long stored, CancellationToken cancellation)
-    {
-        var judged = await vault.VerifyMacAsync(
-            MacContext(row.Tenant, row.Kind, row.Name), Message(row.Tenant, row.Kind, row.Name, row.Revision, row.Body, row.MadeBy), row.Mac, cancellation);
-        if (!judged.TryGet(out _, out var why))
-        {
-            if (why.IsKeyUnavailable())
-                throw new VaultException(why);
-            // Nobody edited the rows of a shredded tenant: their key is gone.
-            if (await store.Keys.IsShreddedAsync(row.Tenant, cancellation))
-                return null;
-            await ReportAsync(row, why.Code, cancellation);
-            return null;
-        }
-        if (row.Revision >= Math.Max(stored, highest.GetValueOrDefault((row.Tenant, row.Kind, row.Name))))
-        {
-            highest[(row.Tenant, row.Kind, row.Name)] = row.Revision;
-            return row;
-        }
-        // Either a newer one came into force since this one was read, or an older one was put back.
-        if (await store.Definitions.CurrentAsync(row.Tenant, row.Kind, row.Name, cancellation) is { } now && now.Revision > row.Revision)
-            return await BelieveAsync(now, cancellation);
-        await ReportAsync(row, "older-revision", cancellation);
-        return null;
-    }
-
-    private async Task ReportAsync(DefinitionRow row, string code, CancellationToken cancellation)
-    {
-        if (!reported.TryAdd((row.Tenant, row.Kind, row.Name, row.Revision), true))
-            return;
-        RowRefused(log, row.Tenant, DefinitionRow.FeedKey(row.Kind, row.Name), row.Revision);
-        await store.RecordAsync(
-            new AuditEvent(EventKind.RowTampered, row.Tenant) { Code = code }
-                .With("definition", DefinitionRow.FeedKey(row.Kind, row.Name)).With("revision", row.Revision), cancellation);
-    }
-
-    /// <summary>The highest revision that there is or that this process ever believed.</summary>
-    private async Task<long> HighestAsync(TenantId tenant, DefinitionKind kind, string name, CancellationToken cancellation) => Math.Max(
-        await store.Definitions.HighestAsync(tenant, kind, name, cancellation), highest.GetValueOrDefault((tenant, kind, name)));
-
-    internal static RecordContext SecretContext(Connection connection) =>
-        RecordContexts.ClientSecret(connection.Tenant, connection.Id, 1, ConnectionDigest.Of(connection));
-
-    // The secret of the sign-in client goes to the sign-in issuer only, so the issuer is part of where it may be opened.
-    internal static RecordContext SignInContext(Tenant tenant) =>
-        RecordContexts.Extension(tenant.Id, "sign-in.secret", "definitions", tenant.SignIn.Client.Issuer + "|" + tenant.SignIn.Client.ClientId);
-
-    internal static MacContext MacContext(TenantId tenant, DefinitionKind kind, string name) =>
-        MacContexts.Definition(tenant, DefinitionRow.FeedKey(kind, name));
-
-    private async Task<byte[]> MacAsync(
-        TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy, CancellationToken cancellation) =>
-        await vault.MacAsync(MacContext(tenant, kind, name), Message(tenant, kind, name, revision, body, madeBy), cancellation);
-
-    internal static ReadOnlyMemory<byte> Message(TenantId tenant, DefinitionKind kind, string name, long revision, string body, string madeBy) =>
-        new CanonicalFields("postern/definition-row/1").Add(tenant.Value).Add((long)kind).Add(name).Add(revision).Add(body).Add(madeBy).Written;
-
-    [LoggerMessage(4501, LogLevel.Error, "Definition {Definition} of tenant {Tenant}, revision {Revision}, was edited outside Postern and is not used.")]
-    private static partial void RowRefused(ILogger log, TenantId tenant, string definition, long revision);
 
     [LoggerMessage(4502, LogLevel.Warning, "Tenant {Tenant} was shredded and is passed over. Take it out of the configuration; a tenant of another name may begin anew.")]
     private static partial void PassedOver(ILogger log, TenantId tenant);

@@ -19,8 +19,8 @@ internal sealed record DefinitionSecret(byte[] Record, RecordContext Context, Fu
         {
             return (row.IsRetired ? null : (DefinitionKind?)row.Kind) switch
             {
-                DefinitionKind.Tenant => Of(row, DefinitionJson.Read<Tenant>(row.Body), DefinitionBook.SignInContext),
-                DefinitionKind.Connection => Of(row, DefinitionJson.Read<Connection>(row.Body), DefinitionBook.SecretContext),
+                DefinitionKind.Tenant => Of(row, DefinitionJson.Read<Tenant>(row.Body), DefinitionJudge.SignInContext),
+                DefinitionKind.Connection => Of(row, DefinitionJson.Read<Connection>(row.Body), DefinitionJudge.SecretContext),
                 _ => null,
             };
         }

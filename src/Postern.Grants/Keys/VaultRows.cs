@@ -119,10 +119,10 @@ internal sealed class VaultRows(PosternStore store, TokenVault vault, RowMacs ma
     private ValueTask<Outcome<Done>> CheckAsync(DefinitionRow row, CancellationToken cancellation) =>
         vault.VerifyMacAsync(Context(row), Message(row, row.Body), row.Mac, cancellation);
 
-    private static MacContext Context(DefinitionRow row) => DefinitionBook.MacContext(row.Tenant, row.Kind, row.Name);
+    private static MacContext Context(DefinitionRow row) => DefinitionJudge.MacContext(row.Tenant, row.Kind, row.Name);
 
     private static ReadOnlyMemory<byte> Message(DefinitionRow row, string body) =>
-        DefinitionBook.Message(row.Tenant, row.Kind, row.Name, row.Revision, body, row.MadeBy);
+        DefinitionJudge.Message(row.Tenant, row.Kind, row.Name, row.Revision, body, row.MadeBy);
 
     private IEnumerable<SealedPart> Records(string kind, byte[]? record, RecordContext context) => record is null ? [] : [Record(kind, record, context)];
 
