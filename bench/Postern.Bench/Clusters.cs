@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Postern.Cluster.Tests.Actors;
 using Postern.Cluster.Tests.Processes;
 using Postern.Cluster.Tests.Storm;
@@ -12,6 +13,11 @@ internal static class Clusters
     private const int People = 64;
     private const int AtOnce = 16;
 
+    // What the authorization server takes in a minute, shared by all processes: a sixth of it at once, the rest comes back evenly.
+    private const int Cap = 240;
+    private const double AtOnceByCap = Cap / 6.0;
+    private const double PerSecondByCap = (Cap - AtOnceByCap) / 60;
+
     /// <param name="Nodes">Processes of Postern.</param>
     /// <param name="PerSecond">Small queries a second, of all together.</param>
     /// <param name="Milliseconds">How long each took.</param>
@@ -21,10 +27,13 @@ internal static class Clusters
     /// <summary>How many renewals a storm is.</summary>
     public static int Renewals => People;
 
+    /// <summary>How long the cap alone makes such a storm, in seconds.</summary>
+    public static double Floor => (People - AtOnceByCap) / PerSecondByCap;
+
     public static async Task<Figures> MeasureAsync(int nodes, TimeSpan length)
     {
         var people = Crowd.Of(People);
-        await using var deployment = await Deployment.StartAsync(nodes, store: StoreProvider.PostgreSql, people: people);
+        await using var deployment = await Deployment.StartAsync(nodes, Capped, StoreProvider.PostgreSql, people);
         var crowd = await Crowd.ConnectAsync(deployment, people, People);
         await AllAsync(deployment, crowd);
 
@@ -44,6 +53,8 @@ internal static class Clusters
 
         foreach (var person in crowd)
             await deployment.Sandbox.ExpireAccessTokensAsync(person.Name);
+        // What connecting took of the cap has come back.
+        await Task.Delay(TimeSpan.FromSeconds(60 * (People + AtOnceByCap) / (Cap - AtOnceByCap)));
         var storm = Stopwatch.GetTimestamp();
         await AllAsync(deployment, crowd);
         var drained = Stopwatch.GetElapsedTime(storm).TotalSeconds;
@@ -51,6 +62,9 @@ internal static class Clusters
             person.Dispose();
         return new(nodes, perSecond, took, drained);
     }
+
+    private static void Capped(JsonNode tenant) =>
+        tenant["Connections"]!["lakehouse"]!["Authorization"]!["Behaviour"] = new JsonObject { ["TokenRequestsPerMinute"] = Cap };
 
     private static Task AllAsync(Deployment deployment, IReadOnlyList<Person> crowd) =>
         Task.WhenAll(crowd.Select((person, index) => person.FlightsAsync(node: deployment.Nodes[index % deployment.Nodes.Count])));

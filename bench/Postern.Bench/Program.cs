@@ -80,7 +80,7 @@ Line($"| resident memory when ready | {atStart:0} MB |");
 Line($"| after {rounds + 20} small queries | {afterSmall:0} MB |");
 Line($"| highest while it streams a million rows, per round | {string.Join(", ", peaks.Select(peak => peak.ToString("0", CultureInfo.InvariantCulture)))} MB |");
 Line($"");
-Line($"| processes over one PostgreSQL, 16 small queries at once | queries/s | p50 ms | p99 ms | {Clusters.Renewals} renewals at the same moment, s until everybody was served |");
+Line($"| processes over one PostgreSQL, 16 small queries at once | queries/s | p50 ms | p99 ms | {Clusters.Renewals} renewals at the same moment, s until everybody was served (the server's cap alone: {Clusters.Floor:0.0}) |");
 Line($"|---:|---:|---:|---:|---:|");
 foreach (var nodes in new[] { 1, 2, 4 })
 {

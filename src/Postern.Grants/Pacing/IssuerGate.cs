@@ -33,7 +33,8 @@ public enum CircuitState
 /// The way to one authorization server, for everything this node wants of it, whatever the number of connections and people.
 /// <para>Cap: tokens of a bucket. A waiting caller takes its token at once and waits until the bucket has paid it back, so the order is
 /// that of asking and no queue is kept; of what the share is in a minute, a sixth may go at once and the rest comes back evenly, so that
-/// no minute has more.</para>
+/// no minute has more. A process that begins where others live, or died a moment ago, begins with an empty bucket: it does not know what they
+/// sent.</para>
 /// <para>Circuit: closed → failures in a row, or <c>Retry-After</c> → open → half-open, one request → closed, or open for longer.</para>
 /// </summary>
 internal sealed partial class IssuerGate(string issuer, IChance chance, TimeProvider time, GrantOptions options, ILogger log)
@@ -52,6 +53,9 @@ internal sealed partial class IssuerGate(string issuer, IChance chance, TimeProv
     private bool probing;
     // From then on, for so long, the circuit is open, and whether the server asked for that; null while it is closed.
     private (long Since, TimeSpan For, bool Told)? open;
+
+    /// <summary>Since when the bucket fills; null: it is full.</summary>
+    public long? EmptyAt { get; init; }
 
     /// <summary>How the gate stands, for metrics and the readiness page.</summary>
     public GateStanding Standing
@@ -174,10 +178,10 @@ internal sealed partial class IssuerGate(string issuer, IChance chance, TimeProv
         var now = time.GetTimestamp();
         var before = perMinute;
         perMinute = share;
-        if (before == 0)
+        if (before == 0 && EmptyAt is null)
             permits = Burst;
         else
-            permits = Math.Min(Burst, permits + time.GetElapsedTime(refilled, now).TotalMinutes * RefillPerMinute);
+            permits = Math.Min(Burst, permits + time.GetElapsedTime(before == 0 ? EmptyAt!.Value : refilled, now).TotalMinutes * RefillPerMinute);
         refilled = now;
     }
 

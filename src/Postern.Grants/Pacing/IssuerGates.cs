@@ -11,6 +11,7 @@ namespace Postern.Grants.Pacing;
 internal sealed class IssuerGates(IChance chance, TimeProvider time, GrantOptions options, ILogger<IssuerGate> log)
 {
     private readonly ConcurrentDictionary<string, Server> servers = new(StringComparer.Ordinal);
+    private readonly long began = time.GetTimestamp();
     private int liveNodes = 1;
 
     /// <summary>How many nodes live, this one included.</summary>
@@ -29,7 +30,8 @@ internal sealed class IssuerGates(IChance chance, TimeProvider time, GrantOption
     /// <param name="requests">How many requests.</param>
     public ValueTask<Outcome<Passage>> EnterAsync(AuthorizationSettings server, Urgency urgency, int requests = 1)
     {
-        var known = servers.GetOrAdd(server.Issuer, issuer => new Server(new IssuerGate(issuer, chance, time, options, log)));
+        var known = servers.GetOrAdd(server.Issuer, issuer => new Server(
+            new IssuerGate(issuer, chance, time, options, log) { EmptyAt = LiveNodes > 1 ? began : null }));
         var cap = known.Cap(options.Profiles(server)?.TokenRequestsPerMinute ?? ProviderProfile.DefaultTokenRequestsPerMinute);
         return known.Gate.EnterAsync(urgency, requests, (double)cap / LiveNodes);
     }

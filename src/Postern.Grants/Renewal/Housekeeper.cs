@@ -27,6 +27,8 @@ internal sealed partial class Housekeeper(
         await store.CommitAsync(
             NodeChanges.Join(node.Name, node.Boot),
             new AuditEvent(EventKind.NodeStarted, SystemTenant) { Actor = node.Name }, null, cancellationToken);
+        // Before anything is sent.
+        await CountNodesAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 

@@ -37,6 +37,27 @@ public sealed class IssuerGateTests
     }
 
     [Fact]
+    public async Task Cap_OverAnyMinuteOfProcessesThatReplaceOneAnother_IsNotExceeded()
+    {
+        var (sent, running) = (new List<DateTimeOffset>(), gate);
+        for (var tick = 0; tick < 1_800; tick++)
+        {
+            // Killed, and another begins in its place, at moments that are no multiples of a minute.
+            if (tick % 170 == 169)
+                running = new("https://as.test", new SystemChance(), clock, new GrantOptions(), NullLogger.Instance) { EmptyAt = clock.GetTimestamp() };
+            if ((await running.EnterAsync(Urgency.Background, 1, Share)).TryGet(out var passage, out _))
+            {
+                passage.Heard(Rejected);
+                sent.Add(clock.GetUtcNow());
+            }
+            clock.Advance(TimeSpan.FromMilliseconds(100));
+        }
+
+        Assert.InRange(sent.Count, Share, Share * 3);
+        Assert.All(sent, from => Assert.InRange(sent.Count(at => at >= from && at < from.AddMinutes(1)), 1, Share));
+    }
+
+    [Fact]
     public async Task Background_WhileCallersWait_GetsNothing()
     {
         for (var i = 0; i < 10; i++)
