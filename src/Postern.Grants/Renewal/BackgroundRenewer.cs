@@ -41,9 +41,6 @@ internal sealed partial class BackgroundRenewer(
         // How long after its last use a grant is kept fresh: the list contains what any connection asks for.
         var longest = connections.Values.Select(connection => connection.Lifetimes.KeepFreshAfterUse).DefaultIfEmpty().Max();
         var now = await clock.NowAsync(cancellation);
-        var lost = await store.Grants.ExpiredSendingAsync(Batch, cancellation);
-        var ended = await store.Grants.EndedUncertainAsync(Batch, cancellation);
-        await EachAsync(lost.Select(row => (row, RenewalNeed.InTime)).Concat(ended.Select(row => (row, RenewalNeed.ToUse))), EnsureAsync, cancellation);
 
         // A server that does not answer is asked for a few grants in a turn, however many wait for it, and holds up nobody else's.
         var silent = new ConcurrentDictionary<string, bool>();
@@ -52,6 +49,8 @@ internal sealed partial class BackgroundRenewer(
         GrantRow? last = null;
         do
         {
+            // Before each page and not each turn, which is long while many are due: people wait to hear what became of these.
+            await DecideLostAsync(cancellation);
             page = await store.Grants.DueForRenewalAsync(longest, last, Batch, cancellation);
             last = page.Count > 0 ? page[^1] : null;
             // Each node in an order of its own: in the same they would meet at every grant, and one of them would renew it.
@@ -78,6 +77,14 @@ internal sealed partial class BackgroundRenewer(
                 silent[issuer] = true;
             }
         }
+    }
+
+    /// <summary>Says of every lost sending what is known, and ends what was never renewed again.</summary>
+    private async Task DecideLostAsync(CancellationToken cancellation)
+    {
+        var lost = await store.Grants.ExpiredSendingAsync(Batch, cancellation);
+        var ended = await store.Grants.EndedUncertainAsync(Batch, cancellation);
+        await EachAsync(lost.Select(row => (row, RenewalNeed.InTime)).Concat(ended.Select(row => (row, RenewalNeed.ToUse))), EnsureAsync, cancellation);
     }
 
     private Task EnsureAsync(GrantRow row, RenewalNeed need, CancellationToken cancellation) =>
