@@ -178,10 +178,9 @@ internal sealed partial class IssuerGate(string issuer, IChance chance, TimeProv
         var now = time.GetTimestamp();
         var before = perMinute;
         perMinute = share;
-        if (before == 0 && EmptyAt is null)
-            permits = Burst;
-        else
-            permits = Math.Min(Burst, permits + time.GetElapsedTime(before == 0 ? EmptyAt!.Value : refilled, now).TotalMinutes * RefillPerMinute);
+        permits = (before == 0 ? EmptyAt : refilled) is { } since
+            ? Math.Min(Burst, permits + time.GetElapsedTime(since, now).TotalMinutes * RefillPerMinute)
+            : Burst;
         refilled = now;
     }
 

@@ -7,6 +7,7 @@ namespace Postern.Vault;
 //   one key fails         its next attempt waits 1 s, then 2 s, then 4 s (with jitter, never longer)
 //   three keys in a row   the whole store rests likewise; then one call goes ahead as a probe, the others are refused
 //   any answer            the store is back: every pause that an outage caused ends at once
+//   a missing root key    no answer and no failure: for a key of another store it was not even asked
 //
 // A refusal that the store itself gave (a wrapped key that was edited) counts as an answer, and pauses that key alone: nobody who
 // can edit one row may stop the other tenants.
@@ -65,7 +66,7 @@ internal sealed class KeyStoreGate(IChance chance, TimeProvider time)
 
             if (failure?.AsVaultError() == VaultError.KeyStoreUnavailable)
                 Failed(key, failure);
-            else
+            else if (failure?.AsVaultError() != VaultError.RootKeyMissing)
                 Answered();
         }
     }

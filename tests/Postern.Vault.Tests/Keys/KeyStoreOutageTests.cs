@@ -121,6 +121,26 @@ public sealed class KeyStoreOutageTests : IDisposable
     }
 
     [Fact]
+    public async Task WrappedKey_OfAnotherKeyStore_IsNoSignThatTheOneThatIsDownIsBack()
+    {
+        var tenants = await SealForManyAsync(4);
+        world.WrappedKeys.Edit(row => row.Tenant == tenants[3].Tenant ? row with { RootKeyId = "transit/postern:v1" } : row);
+        var node = world.Node();
+        world.KeyStore.BeforeUnwrap = static _ => throw new HttpRequestException("down");
+        foreach (var tenant in tenants.Take(3))
+            Assert.Equal(VaultError.KeyStoreUnavailable, await OpenAsync(node, tenant));
+        var before = world.KeyStore.Unwraps;
+        world.Time.Advance(KeyStoreGate.LongestPause);
+
+        Assert.Equal(VaultError.RootKeyMissing, await OpenAsync(node, tenants[3]));
+
+        // Still one probe, and no others behind it.
+        foreach (var tenant in tenants.Take(3))
+            Assert.Equal(VaultError.KeyStoreUnavailable, await OpenAsync(node, tenant));
+        Assert.Equal(before + 1, world.KeyStore.Unwraps);
+    }
+
+    [Fact]
     public async Task Outage_OfOneKeyOnly_LetsTheOthersBeAskedFor()
     {
         var tenants = await SealForManyAsync(10);

@@ -20,6 +20,8 @@ internal sealed class ObservedKeyStore(IKeyStore inner) : IKeyStore
 
     public string Description => inner.Description;
 
+    public bool Owns(string rootKeyId) => inner.Owns(rootKeyId);
+
     public ValueTask<Outcome<string>> CurrentRootKeyIdAsync(CancellationToken cancellation) => inner.CurrentRootKeyIdAsync(cancellation);
 
     public ValueTask<Outcome<IReadOnlyList<RootKeyInfo>>> RootKeysAsync(CancellationToken cancellation) => inner.RootKeysAsync(cancellation);
