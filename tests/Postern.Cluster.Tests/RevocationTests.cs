@@ -112,6 +112,40 @@ public sealed class RevocationTests
         await deployment.AssertAuditVerifiesAsync();
     }
 
+    [Fact]
+    public async Task Revoke_OfTheServiceAccount_IsShownAndStandsUntilAnAdministratorLiftsIt()
+    {
+        await using var deployment = await Deployment.StartAsync();
+        using var pat = new Person(deployment, "pat");
+        await pat.EmbedAsync(how: Embedding.Partner("CA", "NV"));
+        Assert.Equal(HttpStatusCode.OK, await AsPartnerAsync(pat));
+        Assert.Equal(("connected", null), await StandingAsync(pat));
+        var grant = (string)deployment.Read("SELECT id FROM grants WHERE state = 1")!;
+
+        var (code, output) = await deployment.RunAsync("grants", "revoke", grant, "--tenant", "skyline");
+        Assert.True(code == 0, output);
+        Assert.Equal(HttpStatusCode.Forbidden, await AsPartnerAsync(pat));
+        Assert.Equal(("not-connected", "revoked"), await StandingAsync(pat));
+
+        (code, output) = await deployment.RunAsync("grants", "lift", grant, "--tenant", "skyline");
+        Assert.True(code == 0, output);
+        Assert.Equal(("connected", null), await StandingAsync(pat));
+        Assert.Equal(HttpStatusCode.OK, await AsPartnerAsync(pat));
+
+        static async Task<HttpStatusCode> AsPartnerAsync(Person person)
+        {
+            using var response = await person.QueryAsync(workbook: "partner_delays");
+            return response.StatusCode;
+        }
+
+        static async Task<(string?, string?)> StandingAsync(Person person)
+        {
+            var session = await person.Browser.CallJsonAsync(HttpMethod.Get, person.At("/api/session"));
+            var connection = Assert.Single(session.GetProperty("connections").EnumerateArray());
+            return (connection.GetProperty("state").GetString(), connection.TryGetProperty("reason", out var reason) ? reason.GetString() : null);
+        }
+    }
+
     private static async Task<long> FlightsAsync(Person person, Node node)
     {
         using var response = await person.SqlAsync("SELECT count(*) AS flights FROM flights", node: node);

@@ -171,6 +171,17 @@ public sealed class DatabricksRunTests
         Assert.True(statement.Report.CancelDelivered);
     }
 
+    [Theory]
+    [InlineData(true, "no-answer")]
+    [InlineData(false, "fate-unknown")]
+    public async Task Run_PlatformSaysNothingUntilTheTimeout_IsUnavailableAndNotTooSlow(bool safeToRepeat, string code)
+    {
+        await using var bench = await Bench.StartAsync(Bench.Quick with { WaitTimeout = TimeSpan.Zero, CancelTimeout = TimeSpan.FromMilliseconds(200) });
+        bench.Workspace.On(Bench.Execute, static context => Task.Delay(Timeout.Infinite, context.RequestAborted));
+        var why = await bench.RefusalAsync(bench.Statement() with { Timeout = TimeSpan.FromMilliseconds(300), SafeToRepeat = safeToRepeat });
+        Assert.Equal((RefusalKind.PlatformUnavailable, code), (why.Kind, why.Code));
+    }
+
     [Fact]
     public async Task Run_NothingListens_IsUnreachable()
     {

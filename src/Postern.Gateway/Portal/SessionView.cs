@@ -58,7 +58,14 @@ internal sealed class SessionView(GrantDesk desk, PublishedWorkbooks workbooks, 
     {
         var profile = ProviderProfile.Of(connection.Authorization);
         if (connection.Identity == IdentityMode.Service)
-            return new(connection.Id.Value, connection.DisplayName, connection.Platform, "service", "connected", null, profile?.CanRevoke ?? false, null, null, null, null, null);
+        {
+            // Postern makes its grant when it is needed, so only an administrator's revocation makes it unavailable.
+            var service = await desk.StandingAsync(SubjectKey.Service(subject.Tenant), connection.Id, cancellation);
+            var revoked = service is { Row.State: GrantState.Revoked };
+            return new(
+                connection.Id.Value, connection.DisplayName, connection.Platform, "service", revoked ? "not-connected" : "connected",
+                revoked ? Problems.Reason(ReconnectReason.Revoked) : null, profile?.CanRevoke ?? false, null, null, null, null, null);
+        }
 
         var grant = await desk.StandingAsync(subject, connection.Id, cancellation);
         var active = grant?.Row.State == GrantState.Active;

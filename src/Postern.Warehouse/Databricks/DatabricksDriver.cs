@@ -52,7 +52,8 @@ public sealed class DatabricksDriver(
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested && deadline.IsCancellationRequested)
         {
-            return Refusals.TimedOut(statement);
+            // A platform that took the statement has named it by now: the call that sends it waits beyond the deadline for that.
+            return statement.Report.StatementId is null ? Refusals.Silent(statement) : Refusals.TimedOut(statement);
         }
         finally
         {

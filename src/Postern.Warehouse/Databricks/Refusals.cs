@@ -24,6 +24,9 @@ internal static class Refusals
             Connection = connection.Id, Code = "fate-unknown",
         };
 
+    public static Refusal Silent(Statement statement) =>
+        statement.SafeToRepeat ? Unavailable(statement.Connection, "no-answer") : FateUnknown(statement.Connection);
+
     public static Refusal Untrusted(Connection connection, string code) =>
         new(RefusalKind.Untrusted, $"{connection.DisplayName} gave an answer that contradicts itself, so none of it is shown.")
         {

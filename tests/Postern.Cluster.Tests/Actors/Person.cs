@@ -18,6 +18,17 @@ internal sealed record Consented(Uri Callback);
 /// <summary>What the callback's page says.</summary>
 internal sealed record CallbackPage(string Outcome, string Connect, string Confirmation, string Html);
 
+/// <summary>How a host embeds a workbook: with which key, and what it says of the person beyond name and e-mail address.</summary>
+internal sealed record Embedding(string Workbook, string Key, JsonObject Attributes)
+{
+    /// <summary>The demo's employees.</summary>
+    public static Embedding Staff => new("flight_delays", "skyline:demo-embed-secret-skyline", []);
+
+    /// <summary>The demo's partners, who have no account at the platform: rows of these states.</summary>
+    public static Embedding Partner(params string[] states) =>
+        new("partner_delays", "skyline-partners:demo-embed-secret-partners", new() { ["state"] = new JsonArray([.. states]) });
+}
+
 /// <summary>One of the demo's people at their browser, looking at Postern through a node of their choice.</summary>
 internal sealed partial class Person(Deployment deployment, string name, Browser? shared = null, string? subject = null) : IDisposable
 {
@@ -30,11 +41,11 @@ internal sealed partial class Person(Deployment deployment, string name, Browser
     private Node Default => deployment.Node;
 
     /// <summary>Opens the embedded workbook: the host's back end gets a code, the frame redeems it.</summary>
-    public async Task<JsonElement> EmbedAsync(Node? node = null)
+    public async Task<JsonElement> EmbedAsync(Node? node = null, Embedding? how = null)
     {
         var nonce = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         var challenge = Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(nonce)));
-        var code = Browser.Remember(await CodeAsync(challenge, node));
+        var code = Browser.Remember(await CodeAsync(challenge, how ?? Embedding.Staff, node));
         return await Browser.CallJsonAsync(HttpMethod.Post, At("/embed/sessions", node), new JsonObject { ["code"] = code, ["nonce"] = nonce });
     }
 
@@ -96,8 +107,8 @@ internal sealed partial class Person(Deployment deployment, string name, Browser
         HttpMethod.Post, At($"/api/connects/{page.Connect}/confirm", node), new JsonObject { ["confirmation"] = page.Confirmation });
 
     /// <summary>Runs a query of the workbook.</summary>
-    public Task<HttpResponseMessage> QueryAsync(string query = "totals", JsonNode? controls = null, string accept = "application/json", Node? node = null) =>
-        Browser.CallAsync(HttpMethod.Post, At($"/api/workbooks/flight_delays/queries/{query}", node), new JsonObject { ["controls"] = controls ?? new JsonObject() }, accept);
+    public Task<HttpResponseMessage> QueryAsync(string query = "totals", JsonNode? controls = null, string accept = "application/json", Node? node = null, string workbook = "flight_delays") =>
+        Browser.CallAsync(HttpMethod.Post, At($"/api/workbooks/{workbook}/queries/{query}", node), new JsonObject { ["controls"] = controls ?? new JsonObject() }, accept);
 
     /// <summary>Runs SQL of the person's own.</summary>
     public Task<HttpResponseMessage> SqlAsync(string sql, string connection = "lakehouse", string accept = "application/json", Node? node = null) =>
@@ -125,20 +136,22 @@ internal sealed partial class Person(Deployment deployment, string name, Browser
             Browser.Dispose();
     }
 
-    private async Task<string> CodeAsync(string challenge, Node? node)
+    private async Task<string> CodeAsync(string challenge, Embedding how, Node? node)
     {
+        how.Attributes["email"] = $"{name}@skyline.example";
+        how.Attributes["name"] = name;
         using var request = new HttpRequestMessage(HttpMethod.Post, At("/api/embed/codes", node))
         {
             Content = JsonContent.Create(new JsonObject
             {
                 ["subject"] = subject ?? "portal-" + name,
-                ["attributes"] = new JsonObject { ["email"] = $"{name}@skyline.example", ["name"] = name },
-                ["workbook"] = "flight_delays",
+                ["attributes"] = how.Attributes,
+                ["workbook"] = how.Workbook,
                 ["origin"] = deployment.HostOrigin,
                 ["challenge"] = challenge,
             }),
         };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String("skyline:demo-embed-secret-skyline"u8));
+        request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.ASCII.GetBytes(how.Key)));
         using var backEnd = new Browser();
         using var response = await backEnd.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync(Suite.Token);
