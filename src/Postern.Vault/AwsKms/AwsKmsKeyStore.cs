@@ -116,6 +116,9 @@ public sealed class AwsKmsKeyStore : IKeyStore, IDisposable
                 return why;
             using (answer)
             {
+                // A former one that the settings still name, and that was deleted since, is a root key no more.
+                if (arn != options.KeyArn && ErrorOf(answer) == "NotFoundException")
+                    continue;
                 if (!answer.IsSuccess)
                     return Refused(answer);
                 if (answer.Text("KeyMetadata", "Arn") != arn)

@@ -66,6 +66,8 @@ public sealed class RemoteRotationTests
         Assert.Equal(0, (await node.Get<RootRotation>().RunAsync("operator:test", AtOnce, new Silent(), Rig.Cancellation)).Rewrapped);
         at.RetireOld();
         await AssertEverythingOpensAsync(rig.AddNode("fresh"), report.RootKeyId);
+        // Settings that still name what the service destroyed hold nothing up.
+        Assert.Empty((await node.Get<RootRotation>().RunAsync("operator:test", AtOnce, new Silent(), Rig.Cancellation)).Kept);
         at.AssertNoComplaints();
     }
 
