@@ -35,7 +35,7 @@ public sealed class GrantDesk
     private readonly PairSpool spool;
     private readonly GrantMetrics metrics;
     private readonly TimeProvider time;
-    private readonly TimeProvider coarse;
+    private readonly CoarseTime coarse;
     private readonly GrantOptions options;
 
     internal GrantDesk(
@@ -58,7 +58,7 @@ public sealed class GrantDesk
         this.spool = spool;
         this.metrics = metrics;
         this.time = time;
-        coarse = CoarseTime.Of(time);
+        coarse = new CoarseTime(time);
         this.options = options;
         Sessions = sessions;
         SignIns = signIns;
@@ -91,7 +91,7 @@ public sealed class GrantDesk
     /// <summary>From what this node knows: the feed is heard, the clock's sample is young, and the access token serves.</summary>
     private bool TryLease(PermittedQuery permitted, out TokenLease lease)
     {
-        var at = coarse.GetTimestamp();
+        var at = coarse.Timestamp;
         if (feed.IsFreshAt(at) && clock.TryNow(at, out var now)
             && cache.TryGet(permitted.GrantOwner, permitted.Connection.Id, out var known) && known.Serves(now))
         {

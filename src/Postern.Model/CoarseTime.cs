@@ -1,25 +1,20 @@
 namespace Postern.Model;
 
 /// <summary>
-/// The system's time with timestamps in milliseconds, as exact as the kernel's tick (1 to 16 ms) and a quarter of the price of exact ones:
-/// for freshness that is judged on each query and is a matter of seconds. Everything else is the system's own.
+/// Monotonic time in steps of the kernel's tick (1 to 16 ms) at a quarter of the price of exact time: for freshness that is judged on
+/// each query and is a matter of seconds. Over a virtual clock, which costs nothing, it is exact.
 /// </summary>
-public sealed class CoarseTime : TimeProvider
+/// <param name="time">The system's time, whose tick is read instead, or another.</param>
+public sealed class CoarseTime(TimeProvider time)
 {
-    private static readonly CoarseTime Instance = new();
+    private readonly TimeProvider? other = ReferenceEquals(time, TimeProvider.System) ? null : time;
+    private readonly double ticks = (double)TimeSpan.TicksPerSecond / (ReferenceEquals(time, TimeProvider.System) ? 1000 : time.TimestampFrequency);
 
-    private CoarseTime()
-    {
-    }
-
-    /// <inheritdoc/>
-    public override long TimestampFrequency => 1000;
-
-    /// <summary>The coarse form of a provider: of the system's, this; a virtual clock, which costs nothing, stays what it is.</summary>
-    public static TimeProvider Of(TimeProvider time) => ReferenceEquals(time, System) ? Instance : time;
-
-    /// <inheritdoc/>
-#pragma warning disable RS0030 // This is the provider that others are given instead.
-    public override long GetTimestamp() => Environment.TickCount64;
+    /// <summary>Now, as a timestamp that only <see cref="Between"/> understands.</summary>
+#pragma warning disable RS0030 // This is what others ask instead.
+    public long Timestamp => other is null ? Environment.TickCount64 : other.GetTimestamp();
 #pragma warning restore RS0030
+
+    /// <summary>The time from one timestamp to a later one.</summary>
+    public TimeSpan Between(long from, long to) => new((long)((to - from) * ticks));
 }

@@ -10,14 +10,14 @@ internal sealed class SteadyClock(IStoreClock store, TimeProvider time)
 {
     private static readonly TimeSpan SampleLife = TimeSpan.FromSeconds(5);
 
-    private readonly TimeProvider time = CoarseTime.Of(time);
+    private readonly CoarseTime time = new(time);
 
     // Written as one reference, read without a lock; an older sample than the latest is only a little less exact.
     private volatile Sample? last;
 
     public async ValueTask<DateTimeOffset> NowAsync(CancellationToken cancellation)
     {
-        var before = time.GetTimestamp();
+        var before = time.Timestamp;
         if (TryNow(before, out var known))
             return known;
         var now = await store.NowAsync(cancellation);
@@ -28,7 +28,7 @@ internal sealed class SteadyClock(IStoreClock store, TimeProvider time)
     /// <summary>The store's time at a timestamp of <see cref="CoarseTime"/>, if the sample is young enough to say.</summary>
     public bool TryNow(long timestamp, out DateTimeOffset now)
     {
-        if (last is { } sample && time.GetElapsedTime(sample.Taken, timestamp) is var age && age < SampleLife)
+        if (last is { } sample && time.Between(sample.Taken, timestamp) is var age && age < SampleLife)
         {
             now = sample.StoreNow + age;
             return true;

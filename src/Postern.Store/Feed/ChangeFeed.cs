@@ -14,7 +14,7 @@ public sealed class ChangeFeed : IDisposable
     private const int PageSize = 1000;
 
     private readonly Database database;
-    private readonly TimeProvider time;
+    private readonly CoarseTime time;
     private readonly ILogger logger;
     private readonly SemaphoreSlim reading = new(1, 1);
     private readonly Lock subscribing = new();
@@ -26,7 +26,7 @@ public sealed class ChangeFeed : IDisposable
     internal ChangeFeed(Database database, TimeProvider time, ILogger logger)
     {
         this.database = database;
-        this.time = CoarseTime.Of(time);
+        this.time = new CoarseTime(time);
         this.logger = logger;
     }
 
@@ -34,12 +34,12 @@ public sealed class ChangeFeed : IDisposable
     /// How long ago the last successful read began. A cache that must not serve what was revoked stops serving when this exceeds
     /// 5 seconds. <see cref="TimeSpan.MaxValue"/> before the first read.
     /// </summary>
-    public TimeSpan SinceLastRead => SinceLastReadAt(time.GetTimestamp());
+    public TimeSpan SinceLastRead => SinceLastReadAt(time.Timestamp);
 
     /// <summary>As <see cref="SinceLastRead"/>, for a caller that has asked the monotonic clock already.</summary>
     /// <param name="timestamp">Now, as <see cref="CoarseTime"/> said.</param>
     public TimeSpan SinceLastReadAt(long timestamp) =>
-        Volatile.Read(ref hasRead) ? time.GetElapsedTime(Volatile.Read(ref lastRead), timestamp) : TimeSpan.MaxValue;
+        Volatile.Read(ref hasRead) ? time.Between(Volatile.Read(ref lastRead), timestamp) : TimeSpan.MaxValue;
 
     /// <summary>Adds a listener until the result is disposed.</summary>
     public IDisposable Subscribe(IChangeListener listener)
@@ -56,7 +56,7 @@ public sealed class ChangeFeed : IDisposable
         try
         {
             // Taken before reading: what is read is at least as new as this.
-            var began = time.GetTimestamp();
+            var began = time.Timestamp;
             var end = await EndAsync(cancellation);
             // A node that starts has nothing in its caches that the past could have changed.
             var from = position ?? end;
