@@ -132,9 +132,10 @@ group_fuzz() { SUITE_SUFFIX=-fuzz dotnet_suite Postern.Vault.Tests --filter-clas
 
 group_bench() {
   build_web
-  dotnet run -c Release --project bench/Postern.Vault.Bench
-  dotnet run -c Release --project bench/Postern.Grants.Bench
-  dotnet run -c Release --project bench/Postern.Bench
+  local bench
+  for bench in Vault.Bench Grants.Bench Bench; do
+    dotnet run -c Release --project "bench/Postern.$bench" || failed=$((failed + 1))
+  done
 }
 
 report() {
@@ -143,7 +144,7 @@ report() {
     echo "A skipped test counts as failed where CI=true."
     failed=$((failed + skipped))
   fi
-  [ $((passed + failed)) -gt 0 ] || { echo "No test ran."; failed=1; }
+  [ $((passed + failed)) -gt 0 ] || [ "$groups" = bench ] || { echo "No test ran."; failed=1; }
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" -eq 0 ]
 }
