@@ -27,6 +27,9 @@ internal sealed class Wire : IAsyncDisposable
         this.there = there;
         whole.SetResult();
         listener = For(here);
+        // A wire laid here before may have connections that still try to say goodbye to a network that is gone.
+        if (here is IPEndPoint)
+            listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         listener.Bind(here);
         listener.Listen();
         accepting = AcceptAsync();
