@@ -10,7 +10,7 @@ namespace Postern.Bench;
 /// <summary>What one, two and four processes over one PostgreSQL do in the same time, and how fast they are through a storm of renewals.</summary>
 internal static class Clusters
 {
-    // As many as the sandbox keeps in memory: else it measures how fast that loads their rows.
+    // Not more than the sandbox keeps in memory, 32: else this would measure how fast that loads their rows.
     private const int People = 30;
     private const int AtOnce = 16;
 
@@ -20,7 +20,7 @@ internal static class Clusters
     private const double PerSecondByCap = (Cap - AtOnceByCap) / 60;
 
     /// <param name="Nodes">Processes of Postern.</param>
-    /// <param name="PerSecond">Small queries a second, of all together.</param>
+    /// <param name="PerSecond">Queries a second, of all together.</param>
     /// <param name="Milliseconds">How long each took.</param>
     /// <param name="ProcessorMilliseconds">What each cost the processes of Postern together.</param>
     /// <param name="DrainSeconds">From the moment when everybody's token ended until everybody had their rows again.</param>

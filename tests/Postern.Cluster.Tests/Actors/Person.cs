@@ -18,15 +18,15 @@ internal sealed record Consented(Uri Callback);
 /// <summary>What the callback's page says.</summary>
 internal sealed record CallbackPage(string Outcome, string Connect, string Confirmation, string Html);
 
-/// <summary>How a host embeds a workbook: with which key, and what it says of the person beyond name and e-mail address.</summary>
-internal sealed record Embedding(string Workbook, string Key, JsonObject Attributes)
+/// <summary>How a host embeds a workbook: with which key, and of which states it says the person to be; null where the platform knows.</summary>
+internal sealed record Embedding(string Workbook, string Key, IReadOnlyList<string>? States = null)
 {
     /// <summary>The demo's employees.</summary>
-    public static Embedding Staff => new("flight_delays", "skyline:demo-embed-secret-skyline", []);
+    public static Embedding Staff => new("flight_delays", "skyline:demo-embed-secret-skyline");
 
     /// <summary>The demo's partners, who have no account at the platform: rows of these states.</summary>
     public static Embedding Partner(params string[] states) =>
-        new("partner_delays", "skyline-partners:demo-embed-secret-partners", new() { ["state"] = new JsonArray([.. states]) });
+        new("partner_delays", "skyline-partners:demo-embed-secret-partners", states);
 }
 
 /// <summary>One of the demo's people at their browser, looking at Postern through a node of their choice.</summary>
@@ -138,14 +138,15 @@ internal sealed partial class Person(Deployment deployment, string name, Browser
 
     private async Task<string> CodeAsync(string challenge, Embedding how, Node? node)
     {
-        how.Attributes["email"] = $"{name}@skyline.example";
-        how.Attributes["name"] = name;
+        var attributes = new JsonObject { ["email"] = $"{name}@skyline.example", ["name"] = name };
+        if (how.States is { } states)
+            attributes["state"] = new JsonArray([.. states]);
         using var request = new HttpRequestMessage(HttpMethod.Post, At("/api/embed/codes", node))
         {
             Content = JsonContent.Create(new JsonObject
             {
                 ["subject"] = subject ?? "portal-" + name,
-                ["attributes"] = how.Attributes,
+                ["attributes"] = attributes,
                 ["workbook"] = how.Workbook,
                 ["origin"] = deployment.HostOrigin,
                 ["challenge"] = challenge,
